@@ -1,0 +1,190 @@
+"""A class actor in its runtime: a record that the pool runs. It has no task of its own while it has nothing to do."""
+
+from collections.abc import Awaitable
+from contextvars import Context as ContextVars
+from contextvars import copy_context
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from actrio.actors._actor import Actor, Handler
+from actrio.actors._context import Context
+from actrio.actors._errors import InvalidSpec, NoHandler
+from actrio.actors._histogram import Histogram
+from actrio.actors._lifecycle import State
+from actrio.actors._metrics import ActorMetrics
+from actrio.actors._node import Node, wait_quiet
+from actrio.actors._pool import run_in
+from actrio.mailbox import ActorStopped, AskEnvelope, DeadReason, Envelope, Inbox
+from actrio.mailbox._working import current_inbox
+
+if TYPE_CHECKING:
+    from actrio.actors._runtime import Runtime
+    from actrio.actors._spec import ChildSpec
+    from actrio.actors._supervisor import SupervisorNode
+
+
+class Cell(Node):
+    """One class actor.
+
+    Attributes: ``actor``, the instance, None without one; ``table``, its handlers; ``scheduled``, whether it is in the
+    run queue; ``handling`` and ``queueing``, its durations; ``context``, made when first used; ``variables``, the context
+    variables of the task that spawned it.
+
+    Invariant: while RUNNING, it is in the run queue, or being run, or its inbox is armed, or as many messages are in
+    hand as it may hold: mail never waits unseen.
+    """
+
+    __slots__ = ("actor", "context", "handling", "queueing", "scheduled", "table", "variables")
+
+    def __init__(self, runtime: "Runtime", parent: "SupervisorNode", spec: "ChildSpec", name: str) -> None:
+        self.actor: Actor | None = None
+        self.table: dict[type, Handler] = {}
+        self.scheduled = False
+        self.handling = Histogram()
+        self.queueing = Histogram()
+        self.context: Context | None = None
+        super().__init__(runtime, parent, spec, name)
+        self.variables = copy_context()
+        self.variables.run(current_inbox.set, self.inbox)
+
+    def _make_inbox(self) -> Inbox[Any]:
+        spec = self.spec
+        inbox: Inbox[Any] = Inbox(
+            self.name,
+            capacity=spec.capacity,
+            overflow=spec.overflow,
+            concurrency=spec.concurrency,
+            key_of=self._conversation if spec.concurrency > 1 else None,
+            clock=self.runtime.clock,
+            scoped=True,
+            on_dead=self._bury,
+        )
+        inbox.consumer = self._wake
+        return inbox
+
+    def _conversation(self, message: Any) -> Any:
+        return None if self.actor is None else self.actor.conversation(message)
+
+    # Running messages: called by the pool
+
+    def _wake(self) -> None:
+        self.scheduled = True
+        self.runtime.pool.schedule(self)
+
+    def rearm(self) -> None:
+        """See to it that the next message is noticed. Called whenever a batch ends, suspends or finishes."""
+        if self.scheduled or self.state is not State.RUNNING:
+            return
+        if len(self.inbox.in_hand) >= self.inbox.concurrency:
+            return
+        if self.inbox.has_mail():
+            self.inbox.armed = False
+            self._wake()
+        else:
+            self.inbox.armed = True
+
+    def find_handler(self, envelope: Envelope[Any]) -> Handler | None:
+        """The handler for a type seen for the first time: that of its nearest base. None: the message is buried."""
+        message_type = type(envelope.message)
+        for base in message_type.__mro__:
+            if base in self.table:
+                self.table[message_type] = self.table[base]
+                return self.table[base]
+        handled = tuple(sorted({t.__name__ for t in self.table}))
+        envelope.die(DeadReason.UNHANDLED, NoHandler(self.name, message_type.__name__, handled))
+        return None
+
+    def context_of(self, envelope: Envelope[Any]) -> ContextVars:
+        """The context variables to handle a message in: the asker's, or the actor's own."""
+        if isinstance(envelope, AskEnvelope):
+            context: ContextVars = envelope.context
+            context.run(current_inbox.set, self.inbox)
+            return context
+        if self.inbox.concurrency == 1:
+            return self.variables
+        return self.variables.copy()  # handlers of one actor that overlap do not see each other's
+
+    def handler_failed(self, envelope: Envelope[Any], error: Exception) -> None:
+        """A handler raised: an answer if the handler says so and somebody gets it; else a crash."""
+        if envelope.stage.value != "in hand":
+            self.crash(error, taken=False)
+            return
+        handler = self.table.get(type(envelope.message))
+        expected = handler is not None and isinstance(error, handler.raises)
+        if self.spec.redeliver and not expected and not envelope.abandoned and self.state is State.RUNNING:
+            self.inbox.put_back(envelope)
+            self.crash(error, taken=False)
+            return
+        taken = envelope.break_off(error)
+        if taken and (expected or self.state is not State.RUNNING):
+            self.last_error = error
+        else:
+            self.crash(error, taken=taken)
+
+    # The instance
+
+    def _build(self) -> Awaitable[None] | None:
+        factory = self.spec.factory
+        actor = factory.make_actor() if self.spec.kind == "definition" else factory(*self.spec.args)
+        if not isinstance(actor, Actor):
+            raise InvalidSpec(self.name, f"{factory!r} gave {type(actor).__name__}, which is no Actor")
+        actor._actrio_context = self._context()  # noqa: SLF001 - the one place that gives it
+        self.actor = actor
+        self.table = actor.__actrio_table__
+        return None if type(actor).started is Actor.started else self._run_hook(actor.started())
+
+    async def _undo(self) -> None:
+        if self.context is not None:
+            await self.context.close()
+        self.actor = None
+
+    def _running(self) -> None:
+        self.rearm()
+
+    def _context(self) -> Context:
+        if self.context is None:
+            self.context = Context(self)
+        return self.context
+
+    async def _run_hook(self, work: Any) -> None:
+        await run_in(self.variables.copy(), work)
+
+    async def _dismantle(self, grace: float) -> None:
+        actor = self.actor
+        self.inbox.armed = False
+        await wait_quiet(self.inbox, grace)
+        for envelope in tuple(self.inbox.in_hand):
+            if envelope.scope is not None:
+                envelope.scope.cancel()
+            else:  # a Ctrl-C struck between two steps of its worker, and nobody runs it any more
+                envelope.cut(ActorStopped(self.name, self.cut_reason))
+        await wait_quiet(self.inbox, inf)
+        if self.context is not None:
+            await self.context.close()
+        if actor is not None and type(actor).stopped is not Actor.stopped:
+            with trio.CancelScope(shield=True, deadline=trio.current_time() + self.spec.grace) as scope:
+                try:
+                    await self._run_hook(actor.stopped())
+                except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the runtime's owner
+                    self.runtime.fail(error)
+            if scope.cancelled_caught:
+                self.runtime.log.warning("actor %s: stopped() took more than %g s", self.name, self.spec.grace)
+        self.actor = None
+
+    def offspring(self) -> tuple[Node, ...]:
+        return () if self.context is None else self.context.offspring()
+
+    def metrics(self) -> ActorMetrics:
+        snapshot = super().metrics()
+        return ActorMetrics(
+            snapshot.name,
+            self.kind if self.spec.kind == "class" else type(self.actor).__name__.lower(),
+            snapshot.state,
+            snapshot.mailbox,
+            snapshot.restarts,
+            snapshot.last_error,
+            self.handling.snapshot(),
+            self.queueing.snapshot(),
+        )

@@ -1,0 +1,82 @@
+"""A coroutine actor in its runtime: ``async def actor(inbox, *args)`` in a task of its own."""
+
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from actrio.actors._lifecycle import State
+from actrio.actors._node import Node
+from actrio.mailbox import ActorStopped
+from actrio.mailbox._working import current_inbox, workers
+
+if TYPE_CHECKING:
+    from actrio.actors._runtime import Runtime
+    from actrio.actors._spec import ChildSpec
+    from actrio.actors._supervisor import SupervisorNode
+
+
+class Process(Node):
+    """One coroutine actor. It ends when its function returns; when it is to stop, its inbox ends first.
+
+    A letter in hand when the function raises fails with that error; one in hand when it returns is settled as by the
+    next receive.
+    """
+
+    __slots__ = ("_done", "_scope")
+
+    kind = "coroutine"
+
+    def __init__(self, runtime: "Runtime", parent: "SupervisorNode", spec: "ChildSpec", name: str) -> None:
+        super().__init__(runtime, parent, spec, name)
+        self._scope = trio.CancelScope()
+        self._done: trio.Event | None = None
+
+    def _build(self) -> None:
+        self.inbox.resume()
+        self._scope = trio.CancelScope()
+        self._done = trio.Event()
+        self.runtime.nursery.start_soon(self._run, self._scope, self._done, name=self.name)
+
+    async def _run(self, scope: trio.CancelScope, done: trio.Event) -> None:
+        current_inbox.set(self.inbox)
+        task = trio.lowlevel.current_task()
+        workers[task] = self.inbox
+        try:
+            with scope:
+                await self.spec.factory(self.inbox, *self.spec.args)
+                self.inbox.settle_in_hand()
+                self._returned()
+            self._cut_in_hand()
+        except Exception as error:
+            self._failed(error)
+        finally:
+            self._cut_in_hand()
+            del workers[task]
+            done.set()
+
+    def _returned(self) -> None:
+        if self.state is State.RUNNING and self.parent is not None:
+            self.parent.child_returned(self)
+
+    def _failed(self, error: Exception) -> None:
+        taken = False
+        for envelope in tuple(self.inbox.in_hand):
+            if self.spec.redeliver and not envelope.abandoned and self.state is State.RUNNING:
+                self.inbox.put_back(envelope)
+            else:
+                taken = envelope.break_off(error) or taken
+        self.crash(error, taken=taken)
+
+    def _cut_in_hand(self) -> None:
+        for envelope in tuple(self.inbox.in_hand):
+            envelope.cut(ActorStopped(self.name, self.cut_reason))
+
+    async def _dismantle(self, grace: float) -> None:
+        done = self._done
+        if done is None:
+            return
+        self.inbox.interrupt()
+        with trio.move_on_after(grace):
+            await done.wait()
+        self._scope.cancel()
+        await done.wait()

@@ -1,0 +1,346 @@
+"""The runtime: opened by the host, owner of every task."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from random import Random
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, TypeVarTuple, overload
+
+import trio
+
+from actrio.actors._actor import Actor
+from actrio.actors._cell import Cell
+from actrio.actors._dead_letters import DeadLetter, LifeEvent
+from actrio.actors._errors import NameTaken, RuntimeClosed, UnknownActor
+from actrio.actors._lifecycle import State
+from actrio.actors._metrics import RuntimeMetrics, Totals
+from actrio.actors._node import Node
+from actrio.actors._pool import Pool
+from actrio.actors._process import Process
+from actrio.actors._ref import ActorRef, SupervisorRef
+from actrio.actors._resources import Resources
+from actrio.actors._spec import ChildSpec, Definition
+from actrio.actors._supervision import DEFAULT_INTENSITY, DEFAULT_PERIOD, RestartPolicy, Supervisor
+from actrio.actors._supervisor import Family, SupervisorNode
+from actrio.actors._topics import Topic, WrongTopicType
+from actrio.mailbox import Broadcast, DeadReason, Envelope, Inbox, Lagged, Subscription
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from actrio.actors._spec import SpawnSettings
+
+M = TypeVar("M")
+T = TypeVar("T")
+RefT = TypeVar("RefT")
+Ts = TypeVarTuple("Ts")
+
+SPAWN_BUDGET = 16  # spawns without a wait before other tasks run
+KEPT_EVENTS = 1_000  # dead letters, and life events, kept for a late subscriber
+
+
+
+class Runtime:
+    """Actors, their supervisors and what they share. Made by :func:`open_runtime`; used from its thread only.
+
+    Attributes:
+        random: The source of all randomness in the runtime, seeded by ``open_runtime(seed=...)``.
+        log: The logger ``actrio.runtime``; silent unless the host configures logging.
+    """
+
+    def __init__(self, nursery: trio.Nursery, policy: RestartPolicy, seed: int | None) -> None:
+        self.nursery = nursery
+        self.clock = _fast_clock()
+        self.random = Random(seed)  # noqa: S311 - jitter, not secrets
+        self.log = logging.getLogger("actrio.runtime")
+        self.pool = Pool(nursery, self.clock)
+        self._dead_letters: Broadcast[DeadLetter] = Broadcast("dead letters", keep=KEPT_EVENTS)
+        self._events: Broadcast[LifeEvent] = Broadcast("life events", keep=KEPT_EVENTS)
+        self.restarts = 0
+        self._unyielding = 0  # spawns since other tasks ran
+        self.resources = Resources(nursery)
+        self._nodes: dict[str, Node] = {}
+        self._numbers: dict[str, int] = {}  # {base name: the last number given to a namesake}
+        self._topics: dict[str, Topic[Any]] = {}
+        self._past = Totals()  # of stopped actors
+        self._closing = False
+        self._root = SupervisorNode(self, None, ChildSpec(factory=Supervisor("runtime")), "runtime", "one_for_one", policy)
+
+    # Spawning
+
+    @overload
+    async def spawn(self, factory: Supervisor, **settings: "Unpack[SpawnSettings]") -> SupervisorRef: ...
+    @overload
+    async def spawn(self, factory: Definition[RefT], **settings: "Unpack[SpawnSettings]") -> RefT: ...
+    @overload
+    async def spawn(
+        self, factory: "Callable[[*Ts], Actor]", *args: "*Ts", **settings: "Unpack[SpawnSettings]"
+    ) -> ActorRef[Any]: ...
+    @overload
+    async def spawn(
+        self,
+        factory: "Callable[[Inbox[M], *Ts], Awaitable[None]]",
+        *args: "*Ts",
+        **settings: "Unpack[SpawnSettings]",
+    ) -> ActorRef[M]: ...
+    async def spawn(self, factory: Any, *args: Any, **settings: Any) -> Any:
+        """Start an actor and give its ref, once its ``started`` has run.
+
+        Always a cancellation point; other tasks run while ``started`` waits, and after every 16th spawn at the latest.
+
+        What it is given can be built again, so a restart begins from fresh state: an :class:`Actor` class with its
+        arguments, ``async def actor(inbox, *args)``, an :class:`Agent`, a :class:`Supervisor`. Settings are those of
+        :class:`ChildSpec`: ``name``, ``restart`` (``temporary`` unless told), ``capacity``, ``overflow``,
+        ``concurrency``, ``grace``, ``redeliver``.
+
+        If this is cancelled, or ``__init__`` or ``started`` raises, nothing of the actor is left and its name is free.
+
+        Raises:
+            NameTaken: a living actor has the name.
+            InvalidSpec, InvalidBound: it cannot be spawned so.
+            RuntimeClosed: the runtime is closing.
+            Exception: whatever the factory or ``started`` raised.
+        """
+        return await self.spawn_under(self._root, factory, args, settings)
+
+    async def spawn_under(self, parent: Any, factory: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """As :meth:`spawn`, under a given supervisor."""
+        if self._closing:
+            raise RuntimeClosed
+        if not isinstance(factory, type) and hasattr(factory, "make_actor"):
+            settings = {**factory.settings(), **settings}
+        if parent.state is State.NEW:
+            await parent.start()
+        node = self.make_node(parent, ChildSpec(factory=factory, args=args, **settings))
+        started = False
+        try:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            await node.start()
+            self._unyielding += 1
+            if self._unyielding >= SPAWN_BUDGET:
+                self._unyielding = 0
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            started = True
+        finally:
+            if not started:
+                await node.end("its spawn did not finish")
+                node.retire("its spawn did not finish", node.last_error)
+        return node.ref
+
+    def make_node(self, parent: SupervisorNode, spec: ChildSpec) -> Node:
+        """A named actor that has not started, among its parent's children. Raises: NameTaken."""
+        name = self._name_for(parent, spec)
+        node: Node
+        if spec.kind == "supervisor":
+            node = SupervisorNode(self, parent, spec, name, spec.factory.strategy, spec.factory.policy)
+        elif spec.kind == "coroutine":
+            node = Process(self, parent, spec, name)
+        else:
+            node = Cell(self, parent, spec, name)
+        self._nodes[name] = node
+        parent.children[name] = node
+        return node
+
+    def _name_for(self, parent: SupervisorNode, spec: ChildSpec) -> str:
+        prefix = "" if parent is self._root else f"{parent.name}/"
+        name = f"{prefix}{spec.base_name}"
+        if name not in self._nodes:
+            return name
+        if spec.name is not None or spec.kind in ("supervisor", "definition"):
+            raise NameTaken(name)
+        number = self._numbers.get(name, 1)
+        while True:
+            number += 1
+            if f"{name}-{number}" not in self._nodes:
+                self._numbers[name] = number
+                return f"{name}-{number}"
+
+    def make_family(self, cell: Cell) -> SupervisorNode:
+        """The supervisor of the actors that one actor spawns."""
+        return Family(self, cell, ChildSpec(factory=Supervisor(cell.name)), cell.name, "one_for_one", RestartPolicy())
+
+    def make_ref(self, node: Node, spec: ChildSpec) -> ActorRef[Any]:
+        """The ref of a new actor."""
+        if spec.kind == "supervisor":
+            return SupervisorRef(node)
+        if spec.kind == "definition":
+            ref: ActorRef[Any] = spec.factory.make_ref(node)
+            return ref
+        return ActorRef(node)
+
+    def stop_soon(self, node: Node, reason: str) -> None:
+        """Stop an actor for good, in a task of the runtime."""
+        if node.retiring or node.state is State.STOPPED:
+            return
+        node.retiring = True
+        self.nursery.start_soon(self._stop, node, reason, name=f"stop {node.name}")
+
+    async def _stop(self, node: Node, reason: str) -> None:
+        node.inbox.close(reason)
+        await node.end(reason)
+        if node.state in (State.NEW, State.DOWN):
+            node.retire(reason)
+
+    # Looking up
+
+    def find(self, name: str) -> ActorRef[Any]:
+        """The living actor of that name. Raises: UnknownActor."""
+        node = self._nodes.get(name)
+        if node is None:
+            raise UnknownActor(name, tuple(sorted(self._nodes)[:20]))
+        return node.ref
+
+    def topic(self, name: str, message_type: type[T]) -> Topic[T]:
+        """The topic of that name, made when first asked for. Raises: WrongTopicType."""
+        topic = self._topics.get(name)
+        if topic is None:
+            topic = self._topics[name] = Topic(name, message_type)
+        elif topic.message_type is not message_type:
+            raise WrongTopicType(name, topic.message_type.__name__, message_type.__name__)
+        return topic
+
+    async def share(self, key: object, open_resource: Callable[[], AbstractAsyncContextManager[T]]) -> T:
+        """What ``open_resource()`` gives, opened by the first who asks for ``key`` and closed with the runtime.
+
+        For what is needed once a runtime: a model server, an HTTP client. Opened in a task of the runtime, after which
+        the actors are long gone when it closes. If opening fails everybody who waits gets the error, and the next who
+        asks tries again. Cancelling one who waits leaves the opening to the others.
+        """
+        if self._closing:
+            raise RuntimeClosed
+        shared: T = await self.resources.get(key, open_resource)
+        return shared
+
+    def dead_letters(self, policy: Literal["lag", "disconnect"] = "lag") -> Subscription[DeadLetter | Lagged]:
+        """Messages that ended unhandled, with reasons: ``with runtime.dead_letters() as letters: async for ...``.
+
+        Begins with the oldest of the last 1,000. Ends when the runtime closes. A slow reader cannot hold up actors: it
+        is told how many it missed (``lag``) or is disconnected.
+        """
+        return self._dead_letters.subscribe(policy)
+
+    def events(self, policy: Literal["lag", "disconnect"] = "lag") -> Subscription[LifeEvent | Lagged]:
+        """Changes of actors' states, in the order they happened; otherwise as :meth:`dead_letters`."""
+        return self._events.subscribe(policy)
+
+    # What happens inside, told by its parts
+
+    def note(self, name: str, state: str) -> None:
+        """An actor changed its state."""
+        self._events.send_nowait(LifeEvent(trio.current_time(), name, state))
+
+    def bury(self, to: ActorRef[Any], envelope: Envelope[Any], reason: DeadReason) -> None:
+        """A message became a dead letter."""
+        sender: Any = envelope.sender
+        self._dead_letters.send_nowait(DeadLetter(to, sender, envelope.message, reason, trio.current_time()))
+        self.log.info("dead letter: %s to %s: %s", type(envelope.message).__name__, to.name, reason.value)
+
+    def forget(self, node: Node) -> None:
+        """An actor has stopped for good: its name is free, its messages stay counted."""
+        if self._nodes.get(node.name) is node:
+            del self._nodes[node.name]
+        self._past = self._past.plus(node.inbox.statistics())
+
+    def fail(self, error: Exception) -> None:
+        """An error that nobody else takes: it ends the runtime, and leaves :func:`open_runtime`."""
+        self.nursery.start_soon(_raise, error, name="unhandled error")
+
+    async def shut_down(self, *, at_once: bool) -> None:
+        """Stop all actors, the last spawned first. Bounded by the grace of each.
+
+        ``at_once``: handlers have been cancelled already, so no actor can answer: all mailboxes close first.
+        """
+        self._closing = True
+        if at_once:
+            for node in tuple(self._nodes.values()):
+                node.inbox.close("the runtime was cancelled")
+        await self._root.end("the runtime closed")
+        self._root.retire("the runtime closed")
+        self.pool.close()
+        self._dead_letters.close()
+        self._events.close()
+
+    async def start(self) -> None:
+        """Ready the root supervisor."""
+        await self._root.start()
+
+    # Looking on
+
+    def metrics(self) -> RuntimeMetrics:
+        """A frozen snapshot of the whole tree."""
+        actors = {name: node.metrics() for name, node in self._nodes.items()}
+        totals = self._past
+        for one in actors.values():
+            totals = totals.plus(one.mailbox)
+        return RuntimeMetrics(trio.current_time(), actors, totals, self.pool.workers, self.restarts)
+
+    def tree(self) -> str:
+        """Supervisors and actors with their states and depths, one a line, children indented."""
+        return "\n".join(_outline(self._root, 0))
+
+    def __str__(self) -> str:
+        return self.tree()
+
+    def __repr__(self) -> str:
+        state = "closing" if self._closing else "open"
+        return f"<Runtime {state}, {len(self._nodes)} actors, {self.pool.workers} workers>"
+
+
+def _outline(node: Node, depth: int) -> list[str]:
+    lines = ["  " * depth + node.outline()]
+    for one in node.offspring():
+        lines += _outline(one, depth + 1)
+    return lines
+
+
+def _fast_clock() -> Callable[[], float]:
+    """What durations are measured with: Trio's clock, or its source where that is known; three readings a message."""
+    clock = trio.lowlevel.current_clock()
+    return perf_counter if type(clock).__name__ == "SystemClock" else clock.current_time
+
+
+async def _raise(error: Exception) -> None:
+    raise error
+
+
+@asynccontextmanager
+async def open_runtime(
+    *, intensity: int = DEFAULT_INTENSITY, period: float = DEFAULT_PERIOD, seed: int | None = None
+) -> AsyncIterator[Runtime]:
+    """A runtime for the length of a block: ``async with open_runtime() as runtime:``.
+
+    When the block is left, all actors are stopped, in reverse order of their start: what is in hand gets its grace,
+    ``stopped`` hooks run, queued messages become dead letters. After that no task, socket or stream of the runtime is
+    left. If the block is left by an exception or by cancellation, or an error inside the runtime has no other taker,
+    handlers are cancelled at once and the hooks still run, shielded, each bounded by its actor's grace.
+
+    Args:
+        intensity, period: The restart bound of the root, which supervises what ``spawn`` starts; seconds.
+        seed: Makes the runtime's own randomness, the jitter of restarts, repeatable.
+
+    Raises:
+        ExceptionGroup: the errors that no asker, watcher or supervisor took. An exception out of the block itself comes
+            out as it is when it is the only one.
+    """
+    policy = RestartPolicy(intensity=intensity, period=period)
+    policy.check("runtime")
+    thrown: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            runtime = Runtime(nursery, policy, seed)
+            await runtime.start()
+            try:
+                yield runtime
+            except BaseException as error:
+                thrown = error
+                nursery.cancel_scope.cancel()
+                raise
+            finally:
+                with trio.CancelScope(shield=True):  # bounded: every step of it has a grace of its own
+                    await runtime.shut_down(at_once=nursery.cancel_scope.cancel_called or thrown is not None)
+                nursery.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        if thrown is not None and group.exceptions == (thrown,):
+            raise thrown from thrown.__cause__
+        raise

@@ -1,0 +1,136 @@
+"""What to spawn and how: the child specification, and what counts as something to spawn."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from math import isfinite
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, get_args
+
+from attrs import field, frozen
+
+from actrio.actors._actor import Actor
+from actrio.actors._errors import InvalidSpec
+from actrio.mailbox import DEFAULT_CAPACITY, Overflow
+from actrio.mailbox._bounds import check_mailbox
+
+Restart = Literal["permanent", "transient", "temporary"]
+RESTARTS: tuple[str, ...] = get_args(Restart)
+
+DEFAULT_GRACE = 5.0  # seconds
+
+RefT_co = TypeVar("RefT_co", covariant=True)
+
+
+class Definition(Protocol[RefT_co]):
+    """A value that spawns as an actor and is talked to through a ref of its own, such as an LLM agent."""
+
+    @property
+    def name(self) -> str:
+        """Its name, unless ``spawn`` is given another."""
+        ...
+
+    def make_actor(self) -> Actor:
+        """A fresh actor; called again at each restart."""
+        ...
+
+    def make_ref(self, node: Any) -> RefT_co:
+        """The ref that ``spawn`` gives."""
+        ...
+
+    def settings(self) -> "dict[str, Any]":
+        """Settings of the :class:`ChildSpec` that this definition decides."""
+        ...
+
+
+class SpawnSettings(TypedDict, total=False):
+    """The settings that ``spawn`` takes beside the factory and its arguments; see :class:`ChildSpec`."""
+
+    name: str
+    restart: Restart
+    capacity: int
+    overflow: Overflow
+    concurrency: int
+    grace: float
+    redeliver: bool
+
+
+@frozen(kw_only=True)
+class ChildSpec:
+    """How to build an actor, and build it again. Made by :func:`child`; checked when it is made.
+
+    Attributes:
+        factory: An :class:`Actor` class (or a function giving an actor), ``async def actor(inbox, *args)``, a
+            :class:`Supervisor` or a :class:`Definition`.
+        args: What the factory is called with, at each start.
+        name: The name in its runtime; made from the factory's if None.
+        restart: ``permanent``: restarted whenever it ends. ``transient``: restarted when it crashes. ``temporary``: never.
+        capacity, overflow: Its mailbox, see :class:`Inbox`.
+        concurrency: How many messages it handles at once.
+        grace: Seconds that the message in hand and the ``stopped`` hook each get when it is stopped.
+        redeliver: A message whose handler crashed is delivered again to the restarted actor, ahead of all others, and
+            its asker goes on waiting. Off, it fails to its asker.
+    """
+
+    factory: Any
+    args: tuple[Any, ...] = ()
+    name: str | None = None
+    restart: Restart = "temporary"
+    capacity: int = DEFAULT_CAPACITY
+    overflow: Overflow = "wait"
+    concurrency: int = 1
+    grace: float = DEFAULT_GRACE
+    redeliver: bool = False
+    kind: Literal["class", "coroutine", "supervisor", "definition"] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        name = self.name or "?"
+        object.__setattr__(self, "kind", kind_of(self.factory, name))
+        check_mailbox(name, self.capacity, self.overflow, self.concurrency)
+        if self.restart not in RESTARTS:
+            raise InvalidSpec(name, f"restart={self.restart!r} must be one of {', '.join(RESTARTS)}")
+        if not isfinite(self.grace) or self.grace < 0:
+            raise InvalidSpec(name, f"grace={self.grace!r} must be a finite number of seconds, at least 0")
+        if self.name is not None and (not self.name or "/" in self.name):
+            raise InvalidSpec(self.name, "a name is not empty and has no '/', which separates supervisor and child")
+        if self.kind == "coroutine" and self.concurrency != 1:
+            raise InvalidSpec(name, "a coroutine actor handles one message at a time; use an Actor class for more")
+
+    @property
+    def base_name(self) -> str:
+        """The name, or what to make one from."""
+        if self.name is not None:
+            return self.name
+        given = getattr(self.factory, "name", None) or getattr(self.factory, "__name__", type(self.factory).__name__)
+        return str(given).lower()
+
+
+def kind_of(factory: Any, name: str) -> Literal["class", "coroutine", "supervisor", "definition"]:
+    """Which kind of thing to spawn this is. Raises: InvalidSpec."""
+    if isinstance(factory, type) and issubclass(factory, Actor):
+        return "class"
+    if getattr(factory, "__actrio_supervisor__", False):
+        return "supervisor"
+    if inspect.iscoroutinefunction(getattr(factory, "func", factory)):
+        return "coroutine"
+    if hasattr(factory, "make_actor") and not isinstance(factory, type):
+        return "definition"
+    if isinstance(factory, Actor):
+        raise InvalidSpec(name, f"{factory!r} is already built; give the class and its arguments, so it can be rebuilt")
+    if callable(factory):
+        return "class"
+    raise InvalidSpec(name, f"{factory!r} is no Actor class, coroutine function, Agent or Supervisor")
+
+
+def child(
+    factory: Callable[..., Actor] | Callable[..., Awaitable[None]] | Definition[Any] | Any,
+    *args: Any,
+    name: str | None = None,
+    restart: Restart = "permanent",
+    **settings: Any,
+) -> ChildSpec:
+    """A child of a :class:`Supervisor`: ``child(Editor, writer, name="editor")``. Settings: see :class:`ChildSpec`.
+
+    ``restart`` is ``permanent`` unless told: who names a supervisor wants its children kept alive.
+    """
+    if hasattr(factory, "settings") and hasattr(factory, "make_actor"):
+        settings = {**factory.settings(), **settings}
+    return ChildSpec(factory=factory, args=args, name=name, restart=restart, **settings)

@@ -1,0 +1,247 @@
+"""A supervisor at work: the node that keeps its children alive by the rules of `_supervision`."""
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+import trio
+from attrs import frozen
+
+from actrio.actors._errors import RestartsExceeded
+from actrio.actors._lifecycle import Signal, State, advance
+from actrio.actors._node import Node
+from actrio.actors._supervision import RestartPolicy, RestartWindow, Strategy, affected
+
+if TYPE_CHECKING:
+    from actrio.actors._runtime import Runtime
+    from actrio.actors._spec import ChildSpec
+
+
+@frozen
+class Crash:
+    """A child that crashed, with what, and whether somebody got that error already."""
+
+    child: Node
+    error: Exception
+    taken: bool = True
+
+
+class SupervisorNode(Node):
+    """One supervisor.
+
+    Every restart is done by a mending task of the runtime's nursery: for ``one_for_one`` one for each crash, for the
+    group strategies one at a time, which goes on until no crash is left. Ending the supervisor cancels them first.
+
+    Attributes: ``children``, in start order; ``policy``, ``strategy``, as given.
+    """
+
+    __slots__ = ("_crashes", "_mending", "_mending_group", "_quiet", "_window", "children", "policy", "strategy")
+
+    kind = "supervisor"
+
+    def __init__(
+        self,
+        runtime: "Runtime",
+        parent: Node | None,
+        spec: "ChildSpec",
+        name: str,
+        strategy: Strategy,
+        policy: RestartPolicy,
+    ) -> None:
+        self.children: dict[str, Node] = {}
+        self.strategy = strategy
+        self.policy = policy
+        self._window = RestartWindow(policy)
+        self._crashes: list[Crash] = []  # of group strategies, to be mended; at most one a child
+        self._mending: set[trio.CancelScope] = set()
+        self._mending_group = False
+        self._quiet: trio.Event | None = None
+        super().__init__(runtime, parent, spec, name)
+
+    def _build(self) -> Awaitable[None]:
+        """Make the children that are not there, and start all in order; if one fails, end those before it."""
+        self._window = RestartWindow(self.policy)
+        self._crashes.clear()
+        added = dict(self.children)
+        for spec in self.spec.factory.children:
+            name = f"{self.name}/{spec.base_name}"
+            node = added.pop(name, None) or self.runtime.make_node(self, spec)
+            self.children.pop(name, None)  # so that the order is the list's, whoever was retired meanwhile
+            self.children[name] = node
+        for name, node in added.items():
+            self.children[name] = self.children.pop(name, node)
+        return self._start_children()
+
+    async def _start_children(self) -> None:
+        for node in tuple(self.children.values()):
+            await node.start()
+
+    async def _undo(self) -> None:
+        await self._end_children("a sibling did not start", for_good=True)
+
+    async def _dismantle(self, grace: float) -> None:
+        for scope in self._mending:
+            scope.cancel()
+        if self._mending:
+            self._quiet = trio.Event()
+            await self._quiet.wait()
+            self._quiet = None
+        await self._end_children(self.cut_reason, for_good=False)
+
+    async def _end_children(self, reason: str, *, for_good: bool) -> None:
+        for node in reversed(tuple(self.children.values())):
+            await node.end(reason)
+            if for_good or node.spec.restart == "temporary":
+                node.retire(reason)
+
+    def retire(self, reason: str, error: Exception | None = None) -> None:
+        for node in reversed(tuple(self.children.values())):
+            node.retire(reason)
+        super().retire(reason, error)
+
+    def lose(self, child: Node) -> None:
+        self.children.pop(child.name, None)
+
+    def offspring(self) -> tuple[Node, ...]:
+        return tuple(self.children.values())
+
+    # What children report
+
+    def child_crashed(self, child: Node, error: Exception, *, taken: bool) -> None:
+        """A child's instance failed: mend it. Called once a crash, in the step in which it happened."""
+        crash = Crash(child, error, taken)
+        if self.strategy == "one_for_one" or not _restarts(child):
+            self.runtime.nursery.start_soon(self._mend, [crash], name=f"mend {child.name}")
+            return
+        self._crashes.append(crash)
+        if not self._mending_group:
+            self._mending_group = True
+            self.runtime.nursery.start_soon(self._mend_group, name=f"mend {self.name}")
+
+    def child_returned(self, child: Node) -> None:
+        """A coroutine actor's function returned."""
+        self.runtime.nursery.start_soon(self._after_return, child, name=f"mend {child.name}")
+
+    def unhandled(self, error: Exception) -> None:
+        """Nobody restarts, asked or watches the child that failed: its error goes up."""
+        self.runtime.fail(error)
+
+    async def _after_return(self, child: Node) -> None:
+        if child.state is not State.RUNNING:
+            return
+        if child.spec.restart != "permanent":
+            await child.end("returned")
+            if child.state is State.DOWN:
+                child.retire("returned")
+            return
+        returned = ReturnedEarly(child.name)
+        child.last_error = returned
+        await child.end("returned")
+        if self.state is State.RUNNING:
+            await self._mend([Crash(child, returned)])
+
+    # Mending
+
+    async def _mend_group(self) -> None:
+        try:
+            await self._mend(self._crashes)
+        finally:
+            self._mending_group = False
+
+    async def _mend(self, crashes: list[Crash]) -> None:
+        """Mend until no crash is left; more may be added meanwhile."""
+        with trio.CancelScope() as scope:
+            self._mending.add(scope)
+            try:
+                while crashes:
+                    await self._mend_once(crashes)
+            finally:
+                self._mending.discard(scope)
+                if not self._mending and self._quiet is not None:
+                    self._quiet.set()
+
+    async def _mend_once(self, crashes: list[Crash]) -> None:
+        crash, group = crashes[-1], self._group(crashes)
+        for node in reversed(group):
+            if node is crash.child:
+                await node.end(f"crashed: {crash.error!r}", crashed=True)
+            else:
+                await node.end(f"{crash.child.name} crashed")
+        if self.state not in (State.STARTING, State.RUNNING):
+            crashes.clear()  # whoever ends the supervisor ends its children
+            return
+        now = trio.current_time()
+        waits = [self._window.admit(now, self.runtime.random) for one in crashes if _restarts(one.child)]
+        crashes.clear()
+        self._retire_temporary(group, crash)
+        if None in waits:
+            self._give_up(crash)
+            return
+        await trio.sleep(max((wait for wait in waits if wait is not None), default=0.0))
+        for node in group:
+            if node.state is not State.DOWN or node.retiring:
+                continue
+            node.restarts += 1
+            self.runtime.restarts += 1
+            try:
+                await node.start()
+            except Exception as failed:  # noqa: BLE001 - a start that fails is one more crash of that child
+                crashes.append(Crash(node, failed, taken=False))
+                return
+
+    def _group(self, crashes: list[Crash]) -> list[Node]:
+        crashed = [one.child for one in crashes]
+        if not any(_restarts(child) for child in crashed):
+            return crashed
+        return affected(self.strategy, tuple(self.children.values()), crashed)
+
+    def _retire_temporary(self, group: list[Node], crash: Crash) -> None:
+        for node in group:
+            if _restarts(node):
+                continue
+            if node is not crash.child:
+                node.retire(f"{crash.child.name} crashed")
+                continue
+            taken = crash.taken or node.watched
+            node.retire(f"crashed: {crash.error!r}", crash.error)
+            if not taken:
+                self.unhandled(crash.error)
+
+    def _give_up(self, crash: Crash) -> None:
+        error = RestartsExceeded(self.name, crash.child.name, self.policy.intensity, self.policy.period)
+        error.__cause__ = crash.error
+        if self.parent is None:
+            self.runtime.fail(error)
+        else:
+            self.crash(error, taken=False)
+
+    def outline(self) -> str:
+        restarts = f", {self.restarts} restarts" if self.restarts else ""
+        return f"{self.name} [{self.strategy}] {self.state.value}{restarts}"
+
+
+class Family(SupervisorNode):
+    """The actors that one actor spawned through ``ctx.spawn``. What it cannot mend crashes that actor."""
+
+    __slots__ = ()
+
+    def move(self, signal: Signal) -> None:
+        self.state = advance(self.state, signal)  # it is no actor of its own, so it makes no life events
+
+    def unhandled(self, error: Exception) -> None:
+        assert self.parent is not None
+        self.parent.crash(error, taken=False)
+
+    def crash(self, error: Exception, *, taken: bool) -> None:
+        assert self.parent is not None
+        self.parent.crash(error, taken=taken)
+
+
+class ReturnedEarly(Exception):  # noqa: N818 - not raised: it stands where a crash's error stands
+    """A permanent coroutine actor returned, which restarts it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} returned, and it is permanent")
+
+
+def _restarts(node: Node) -> bool:
+    return node.spec.restart != "temporary"

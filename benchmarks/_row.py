@@ -1,0 +1,60 @@
+"""What the measurements of one scenario come to. Pure functions: nothing here runs or measures."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Literal
+
+from attrs import frozen
+
+# A rate is better when it is higher, such as messages a second; a cost when it is lower, such as bytes an actor.
+Kind = Literal["rate", "cost"]
+
+# A row is noisy if its best round is more than this many times its worst: then a ratio says little beyond one digit.
+NOISY_SPREAD = 1.5
+
+
+@frozen
+class Row:
+    """One scenario's result.
+
+    Attributes:
+        scenario, unit: What was measured, and in what.
+        actrio, baseline: The median over all rounds, in ``unit``.
+        ratio: That of the two medians. Above one always means that actrio is better, for a rate and for a cost.
+        min, max: The least and the greatest ratio of any one round, whose two sides ran right after each other;
+            ``ratio`` always lies between them.
+    """
+
+    scenario: str
+    unit: str
+    actrio: float
+    baseline: float
+    ratio: float
+    min: float
+    max: float
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the rounds differ so much that the ratio should not be trusted."""
+        return self.max > NOISY_SPREAD * self.min
+
+
+def ratio(kind: Kind, actrio: float, baseline: float) -> float:
+    """How many times better actrio is. Both measurements are above zero."""
+    return actrio / baseline if kind == "rate" else baseline / actrio
+
+
+def summarise(scenario: str, unit: str, kind: Kind, rounds: Sequence[tuple[float, float]]) -> Row:
+    """The row of a scenario from its rounds, each ``(actrio, baseline)``.
+
+    Raises:
+        ValueError: there is no round, or a measurement is not above zero.
+    """
+    if not rounds:
+        raise ValueError(f"{scenario}: there is no round to summarise")
+    if not all(one > 0 for both in rounds for one in both):
+        raise ValueError(f"{scenario}: a measurement is not above zero: {list(rounds)}")
+    actrio = median(one for one, _ in rounds)
+    baseline = median(one for _, one in rounds)
+    ratios = [ratio(kind, *both) for both in rounds]
+    return Row(scenario, unit, actrio, baseline, ratio(kind, actrio, baseline), min(ratios), max(ratios))

@@ -1,0 +1,222 @@
+"""The mailbox as a channel: Trio's contract, with overflow policies, an early end for its consumer, and batches."""
+
+from typing import Generic, TypeVar
+
+import trio
+from trio.lowlevel import enable_ki_protection
+
+from actrio.mailbox._cycles import begin_wait, end_wait
+from actrio.mailbox._envelope import Envelope, Stage
+from actrio.mailbox._errors import MailboxFull
+from actrio.mailbox._ledger import Ledger
+from actrio.mailbox._working import current_inbox
+
+M = TypeVar("M")
+
+RECEIVE_BUDGET = 64  # messages an `async for` takes before it lets other tasks run
+
+_QUEUED = Stage.QUEUED
+
+
+class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope[M]], Generic[M]):
+    """A bounded mailbox: many senders, one consumer.
+
+    Sending follows :class:`trio.abc.SendChannel`, receiving :class:`trio.abc.ReceiveChannel`; what is received is an
+    :class:`Envelope`. Messages of one sender are received in the order they were sent. ``async for letter in inbox`` is
+    the usual consumer: it ends when the actor is to stop, and lets other tasks run at least every 64 messages.
+    Receiving the next message ends the one before: told ones count as handled, an ask without an answer fails with
+    :class:`NotAnswered`. What the consumer sends and asks before that is sent on behalf of the message in hand.
+
+    When a message finds it full, ``overflow`` decides:
+
+    - ``wait``: `send` waits for room, `send_nowait` raises :class:`MailboxFull`;
+    - ``reject``: both raise it;
+    - ``drop_oldest``, ``drop_newest``: the oldest queued or the new message becomes a dead letter; nobody waits.
+
+    Settings: see :class:`Ledger`.
+    """
+
+    __slots__ = ("_budget", "_interrupted", "_receiver")
+
+    def _prepare(self) -> None:
+        self.consumer = self._wake_receiver
+        self._interrupted = False
+        self._receiver: trio.lowlevel.Task | None = None
+        self._budget = RECEIVE_BUDGET
+
+    @property
+    def envelope(self) -> Envelope[M] | None:
+        """The message that its consumer works on: the last one received."""
+        return self.in_hand[-1] if self.in_hand else None
+
+    # Sending
+
+    @enable_ki_protection
+    def send_nowait(self, value: M) -> None:
+        """Enqueue a message without waiting.
+
+        Raises:
+            MailboxFull: there is no room, and the policy is ``wait`` or ``reject``.
+            ActorStopped: the inbox is closed.
+        """
+        asking = current_inbox.get()
+        envelope = Envelope(value, self, None if asking is None else asking.owner, self.clock())
+        # As offer() does; written out because every message that is told comes through here.
+        queued = self.queued
+        if queued < self._limit:
+            envelope.stage = _QUEUED
+            self._queue.append(envelope)
+            self.sent += 1
+            self.queued = queued = queued + 1
+            if queued > self.high_water:
+                self.high_water = queued
+            if self.armed:
+                self.armed = False
+                self.consumer()
+        elif not self.offer(envelope):
+            raise MailboxFull(self.name, self.capacity, self.overflow)
+
+    @enable_ki_protection
+    async def send(self, value: M) -> None:
+        """Enqueue a message, waiting for room under the policy ``wait``. Always a checkpoint.
+
+        If this is cancelled the message was not enqueued.
+
+        Raises:
+            MailboxFull: there is no room, and the policy is ``reject``.
+            ActorStopped: the inbox is closed, or was closed while this waited.
+            TellCycleError: the wait would be for an actor that waits for this one.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        asking = current_inbox.get()
+        envelope = Envelope(value, self, None if asking is None else asking.owner, self.clock())
+        if self.offer(envelope):
+            await trio.lowlevel.cancel_shielded_checkpoint()
+            return
+        waiter = begin_wait(envelope)
+        try:
+            await self.wait_for_room(envelope)
+        finally:
+            end_wait(waiter, envelope)
+
+    @enable_ki_protection
+    async def wait_for_room(self, envelope: Envelope[M]) -> None:
+        """Park until the envelope is enqueued. If this is cancelled it was not, and never will be.
+
+        Raises:
+            ActorStopped: the inbox was closed meanwhile.
+        """
+        waiting = self._waiting
+        if waiting is None:
+            waiting = self._waiting = OrderedDict()
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            del waiting[envelope]
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        waiting[envelope] = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    # Receiving
+
+    @enable_ki_protection
+    def receive_nowait(self) -> Envelope[M]:
+        """The next message, without waiting.
+
+        Raises:
+            trio.WouldBlock: there is none.
+            trio.EndOfChannel: the actor is to stop, or the inbox is closed.
+        """
+        self.settle_in_hand()
+        if self._interrupted or self._stopped is not None:
+            raise trio.EndOfChannel
+        envelope = self.take()
+        if envelope is None:
+            raise trio.WouldBlock
+        return envelope
+
+    @enable_ki_protection
+    def receive_batch_nowait(self, limit: int = RECEIVE_BUDGET) -> list[Envelope[M]]:
+        """Up to ``limit`` messages that are there, at least one; all of them are in hand until the next receive.
+
+        Raises: as :meth:`receive_nowait`.
+        """
+        batch = [self.receive_nowait()]
+        while len(batch) < limit and (envelope := self.take()) is not None:
+            batch.append(envelope)
+        return batch
+
+    @enable_ki_protection
+    async def receive(self) -> Envelope[M]:
+        """The next message, waiting for one. Always a checkpoint.
+
+        Either this returns a message or it raises Cancelled and the queue is unchanged.
+
+        Raises:
+            trio.EndOfChannel: the actor is to stop, or the inbox is closed.
+            trio.BusyResourceError: another task is receiving: an inbox has one consumer.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            envelope = self.receive_nowait()
+        except trio.WouldBlock:
+            return await self._park_receiver()
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        return envelope
+
+    @enable_ki_protection
+    async def __anext__(self) -> Envelope[M]:
+        self._budget -= 1
+        try:
+            if self._budget > 0:
+                try:
+                    return self.receive_nowait()
+                except trio.WouldBlock:
+                    pass
+            self._budget = RECEIVE_BUDGET
+            return await self.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+
+    async def _park_receiver(self) -> Envelope[M]:
+        if self._receiver is not None:
+            raise trio.BusyResourceError(f"inbox of {self.name!r} has one consumer, and another task is receiving")
+
+        def abort(_: object) -> trio.lowlevel.Abort:
+            self._receiver = None
+            self.armed = False
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        while True:
+            self._receiver = trio.lowlevel.current_task()
+            self.armed = True
+            await trio.lowlevel.wait_task_rescheduled(abort)
+            if self._interrupted or self._stopped is not None:
+                raise trio.EndOfChannel
+            if (envelope := self.take()) is not None:
+                return envelope
+
+    def _wake_receiver(self) -> None:
+        task, self._receiver = self._receiver, None
+        if task is not None:
+            trio.lowlevel.reschedule(task)
+
+    # The end
+
+    @enable_ki_protection
+    def interrupt(self) -> None:
+        """Make the consumer see the end while the inbox stays open, until :meth:`resume`: for a restart."""
+        self._interrupted = True
+        if self.armed:
+            self.armed = False
+            self.consumer()
+
+    def resume(self) -> None:
+        """Undo :meth:`interrupt`, for the next consumer."""
+        self._interrupted = False
+
+    async def aclose(self) -> None:
+        """:meth:`close`, and a checkpoint."""
+        self.settle_in_hand()
+        self.close()
+        await trio.lowlevel.checkpoint()

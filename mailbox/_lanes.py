@@ -1,0 +1,46 @@
+"""Conversations: several messages of one inbox in hand at once, but never two of the same key."""
+
+from collections import deque
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from actrio.mailbox._envelope import Envelope
+
+
+class Lanes:
+    """Which keys are busy, and what waits for each.
+
+    Invariant: a key is in ``_held`` exactly while a message of it is in hand; the deque under it holds, in order of
+    arrival, the later messages of that key that were looked at meanwhile. A held message still counts as queued, so the
+    inbox's capacity bounds this too.
+    """
+
+    __slots__ = ("_held", "_key_of")
+
+    def __init__(self, key_of: Callable[[Any], Hashable | None]) -> None:
+        self._key_of = key_of
+        self._held: dict[Hashable, deque[Envelope[Any]]] = {}  # {busy key: what waits for it}
+
+    def enter(self, envelope: Envelope[Any]) -> bool:
+        """True if the message may be handled now; else it is held until its key is free. No key: always now."""
+        key = self._key_of(envelope.message)
+        if key is None:
+            return True
+        envelope.key = key
+        waiting = self._held.get(key)
+        if waiting is not None:
+            waiting.append(envelope)
+            return False
+        self._held[key] = deque()
+        return True
+
+    def leave(self, envelope: Envelope[Any]) -> deque[Envelope[Any]]:
+        """Free the key of a message that left the hand; gives what waited for it, to go to the head of the queue."""
+        return self._held.pop(envelope.key, deque()) if envelope.key is not None else deque()
+
+    def drain(self) -> list[Envelope[Any]]:
+        """All that is held, taken out; the keys stay busy."""
+        held = [envelope for waiting in self._held.values() for envelope in waiting]
+        for waiting in self._held.values():
+            waiting.clear()
+        return held

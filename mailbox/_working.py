@@ -1,0 +1,45 @@
+"""Who works on what: on behalf of which actor the running code runs, and on which of its messages."""
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+import trio
+
+if TYPE_CHECKING:
+    from actrio.mailbox._envelope import Envelope
+    from actrio.mailbox._inbox import Inbox
+
+
+class Working(Protocol):
+    """What handles messages in a task of its own."""
+
+    @property
+    def envelope(self) -> "Envelope[Any] | None":
+        """The message it handles now."""
+        ...
+
+
+# The inbox of the actor whose code this is; None outside actors. Tasks inherit it, so it names the sender of whatever
+# an actor's code sends, from wherever it does.
+current_inbox: ContextVar["Inbox[Any] | None"] = ContextVar("actrio_current_inbox", default=None)
+
+# {task that handles messages: what it handles}. Each enters itself when it starts and leaves when it ends.
+workers: dict[trio.lowlevel.Task, Working] = {}
+
+
+def message_in_hand() -> "Envelope[Any] | None":
+    """The message that the running task works on; None if it works on none.
+
+    A handler's own task does, and so do the tasks in nurseries that the handler opened: the message is in hand until
+    they have ended. Tasks in nurseries from elsewhere outlive it and work on none.
+    """
+    if current_inbox.get() is None:
+        return None
+    task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+    while task is not None:
+        working = workers.get(task)
+        if working is not None:
+            return working.envelope
+        nursery = task.parent_nursery
+        task = None if nursery is None else nursery.parent_task
+    return None

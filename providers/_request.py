@@ -1,0 +1,59 @@
+"""The request record: all that one answer of a model depends on."""
+
+from collections.abc import Iterable
+
+from attrs import Attribute, field, frozen
+
+from actrio.providers._messages import Message
+
+
+def _as_messages(messages: Iterable[Message]) -> tuple[Message, ...]:
+    return tuple(messages)
+
+
+def _as_stop(stop: str | Iterable[str]) -> tuple[str, ...]:
+    # A string is an iterable of its letters, and a model stopped at each of them says nothing.
+    return (stop,) if isinstance(stop, str) else tuple(stop)
+
+
+def _positive(_: object, attribute: "Attribute[int | None]", value: int | None) -> None:
+    if value is not None and value < 1:
+        raise ValueError(f"{attribute.name} must be at least 1, or None for no bound of ours, not {value!r}")
+
+
+def _not_negative(_: object, attribute: "Attribute[float | None]", value: float | None) -> None:
+    if value is not None and not value >= 0:
+        raise ValueError(f"{attribute.name} must be 0 or more, or None for the model's own default, not {value!r}")
+
+
+def _share(_: object, attribute: "Attribute[float | None]", value: float | None) -> None:
+    if value is not None and not 0 < value <= 1:
+        raise ValueError(f"{attribute.name} must be above 0 and at most 1, or None for the default, not {value!r}")
+
+
+@frozen
+class ModelRequest:
+    """One request to a model.
+
+    None means that the provider says nothing about it, so the model's own default holds.
+
+    Args:
+        messages: The conversation so far, oldest first; any iterable, kept as a tuple.
+        model: Which model, by the name the provider knows. A provider that has only one ignores it.
+        max_tokens: The most tokens to generate; an answer cut off by it ends with `Finished("length")`.
+        temperature: 0 takes the likeliest token each time; higher is more varied.
+        top_p: Sample from the likeliest tokens that together have this share of the probability.
+        seed: The same seed, request and model give the same text, as far as the provider can promise that.
+        stop: Texts at which generation stops; they are not part of the answer. One string is one such text.
+
+    Raises:
+        ValueError: a number is out of its range; the message says which.
+    """
+
+    messages: tuple[Message, ...] = field(converter=_as_messages)
+    model: str | None = field(default=None, kw_only=True)
+    max_tokens: int | None = field(default=None, kw_only=True, validator=_positive)
+    temperature: float | None = field(default=None, kw_only=True, validator=_not_negative)
+    top_p: float | None = field(default=None, kw_only=True, validator=_share)
+    seed: int | None = field(default=None, kw_only=True)
+    stop: tuple[str, ...] = field(default=(), kw_only=True, converter=_as_stop)

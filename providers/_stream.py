@@ -1,0 +1,64 @@
+"""The one implementation of `ModelStream`: events on top, a function that waits for more of them below."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+import trio
+
+from actrio.providers._events import Finished, ModelEvent
+
+
+class EventStream:
+    """Keeps the contract of `ModelStream` for a provider that only knows how to wait for its next events.
+
+    Args:
+        more: Waits for the next events and hands each to the function it is given, in order. It may hand over none, to
+            be called again. It is not called again once it handed over `Finished`, raised or was cancelled. What it
+            handed over before it raised is given out before the error.
+    """
+
+    def __init__(self, more: Callable[[Callable[[ModelEvent], None]], Awaitable[None]]) -> None:
+        self._more = more
+        self._arrived: deque[ModelEvent] = deque()
+        self._failure: Exception | None = None  # raised once all that arrived before it is given out
+        self._waiting = False
+        # Invariant: `more` is called only while neither holds.
+        self._ended = False
+        self._closed = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ModelEvent:
+        while not self._arrived:
+            if self._failure is not None:
+                failure, self._failure = self._failure, None
+                raise failure
+            if self._ended:
+                raise StopAsyncIteration
+            if self._closed:
+                raise trio.ClosedResourceError("the stream's `async with` block was left before the answer had ended")
+            await self._fetch()
+        return self._arrived.popleft()
+
+    async def _fetch(self) -> None:
+        if self._waiting:
+            raise trio.BusyResourceError("another task waits for this stream's next event; a stream has one consumer")
+        self._waiting = self._ended = True
+        try:
+            await self._more(self._arrived.append)
+        except Exception as failure:  # noqa: BLE001 - raised by the __anext__ that finds nothing before it
+            self._failure = failure
+            return
+        finally:
+            self._waiting = False
+        self._ended = bool(self._arrived) and isinstance(self._arrived[-1], Finished)
+
+    def close(self) -> None:
+        """Drop what was not read. Called when the stream's block is left; the source below is closed by its owner."""
+        if self._arrived:
+            self._arrived.clear()
+            self._ended = False
+        self._failure = None
+        self._closed = True

@@ -1,0 +1,72 @@
+"""Running both sides of a scenario."""
+
+import gc
+
+import pytest
+import trio
+
+from actrio.benchmarks._harness import Scenario, Side, measure, run_side
+
+
+def scenario(actrio: Side, baseline: Side) -> Scenario:
+    return Scenario(
+        name="made-up",
+        question="Which?\n\nMore.",
+        unit="1/s",
+        kind="rate",
+        actrio=actrio,
+        baseline=baseline,
+        full=100,
+        quick=10,
+    )
+
+
+def test_both_sides_take_turns_after_one_round_that_does_not_count() -> None:
+    calls: list[tuple[str, int]] = []
+
+    async def actrio(size: int) -> float:
+        calls.append(("A", size))
+        return float(len(calls))
+
+    async def baseline(size: int) -> float:
+        calls.append(("B", size))
+        return 1.0
+
+    row = measure(scenario(actrio, baseline), rounds=3, size=7)
+    assert calls == [("A", 7), ("B", 7)] * 4
+    assert (row.scenario, row.unit, row.actrio, row.ratio, row.min, row.max) == ("made-up", "1/s", 5.0, 5.0, 3.0, 7.0)
+
+
+def test_each_side_runs_in_a_trio_run_of_its_own() -> None:
+    roots: list[trio.lowlevel.Task | None] = []
+
+    async def side(size: int) -> float:
+        roots.append(trio.lowlevel.current_root_task())
+        return 1.0
+
+    measure(scenario(side, side), rounds=1, size=1)
+    assert len(set(roots)) == 4
+
+
+def test_garbage_is_collected_before_a_measurement_and_the_collector_stays_on() -> None:
+    collections = gc.get_stats()[2]["collections"]
+
+    async def side(size: int) -> float:
+        return 1.0 if gc.isenabled() and gc.get_stats()[2]["collections"] == collections + 1 else 0.0
+
+    assert run_side(side, 1) == 1.0
+
+
+def test_work_done_wrong_fails_the_measurement() -> None:
+    async def wrong(size: int) -> float:
+        raise AssertionError
+
+    with pytest.raises(AssertionError):
+        measure(scenario(wrong, wrong), rounds=1, size=1)
+
+
+def test_a_question_is_the_first_line_of_what_is_given() -> None:
+    async def side(size: int) -> float:
+        return 1.0
+
+    assert scenario(side, side).question == "Which?"
