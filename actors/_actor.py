@@ -1,9 +1,10 @@
 """Class actors: what a user writes, checked when the class is made."""
 
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Hashable
 from types import UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints, overload
+from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef, TypeVar, Union, get_args, get_origin, get_type_hints, overload
 
 from attrs import frozen
 
@@ -11,6 +12,7 @@ from actrio.actors._errors import HandlerError
 from actrio.mailbox import Request
 
 if TYPE_CHECKING:
+    from actrio.actors._cell import Cell
     from actrio.actors._context import Context
 
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Awaitable[Any]])
@@ -65,18 +67,21 @@ class Actor:
     call; told ones are handled in the actor's own, a copy of what was set where it was spawned.
     """
 
-    __actrio_table__: ClassVar[dict[type, Handler]] = {}  # {message type: its handler}
-    _actrio_context: "Context | None" = None
+    __actrio_handlers__: ClassVar[dict[type, Handler]] = {}  # {message type: its handler}, as declared
+    __actrio_table__: ClassVar[dict[type, Handler]] = {}  # the same, and subtypes as they are met
+    _actrio_cell: "Cell | None" = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         table: dict[type, Handler] = {}
         own: dict[type, str] = {}  # {message type: the method of this class that takes it}
         for base in reversed(cls.__mro__[1:]):
-            table.update(base.__dict__.get("__actrio_table__", {}))
+            table.update(base.__dict__.get("__actrio_handlers__", {}))
         for name, function in cls.__dict__.items():
             raises = getattr(function, _MARK, None)
             if raises is None:
+                if any(hasattr(base.__dict__.get(name), _MARK) for base in cls.__mro__[1:]):
+                    raise HandlerError(cls.__qualname__, name, "overrides a handler; mark it with @handles, too")
                 continue
             for message_type in _message_types(cls, name, function):
                 if message_type in own:
@@ -84,16 +89,17 @@ class Actor:
                     raise HandlerError(cls.__qualname__, name, problem)
                 own[message_type] = name
                 table[message_type] = Handler(function, raises)
-        cls.__actrio_table__ = table
+        cls.__actrio_handlers__ = table
+        cls.__actrio_table__ = dict(table)
 
     @property
     def ctx(self) -> "Context":
         """What the actor may do in its runtime. Not there yet in ``__init__``; use ``started``."""
-        if self._actrio_context is None:
+        if self._actrio_cell is None:
             raise HandlerError(
                 type(self).__qualname__, "ctx", "is there once the actor is spawned; use started(), not __init__"
             )
-        return self._actrio_context
+        return self._actrio_cell.make_context()
 
     async def started(self) -> None:
         """Runs before the first message. An error here fails the spawn, or counts as a crash in a restart."""
@@ -141,14 +147,32 @@ def _check_return(wrong: Callable[[str], HandlerError], message_type: type, hint
         raise wrong("has no return annotation; write what it answers, or None")
     given = hints["return"]
     wanted = reply_type(message_type)
-    if wanted is Any or given is Any or given == wanted:
-        return
-    if isinstance(given, type) and isinstance(wanted, type) and issubclass(given, wanted):
+    if _fits(given, wanted):
         return
     shown = getattr(given, "__name__", given)
     if wanted is NoneType and not issubclass(message_type, Request):
         raise wrong(f"returns {shown}, but {message_type.__name__} is no Request: return None, or derive it from Request")
     raise wrong(f"returns {shown}, but {message_type.__name__} asks for {getattr(wanted, '__name__', wanted)}")
+
+
+def _fits(given: Any, wanted: Any) -> bool:
+    """Whether a return annotation may stand for a reply type: False only where it surely may not."""
+    if given is Any or wanted is Any or given == wanted or isinstance(given, TypeVar) or isinstance(wanted, TypeVar):
+        return True
+    if get_origin(given) in (Union, UnionType):
+        return all(_fits(one, wanted) for one in get_args(given))
+    if get_origin(wanted) in (Union, UnionType):
+        return any(_fits(given, one) for one in get_args(wanted))
+    of, to = get_origin(given) or given, get_origin(wanted) or wanted
+    if not (isinstance(of, type) and isinstance(to, type)):
+        return True  # Literal, Annotated, NewType and the like: the type checkers know better
+    if not issubclass(of, to):
+        return False
+    return of is not to or not get_args(given) or not get_args(wanted) or _all_fit(get_args(given), get_args(wanted))
+
+
+def _all_fit(given: tuple[Any, ...], wanted: tuple[Any, ...]) -> bool:
+    return len(given) == len(wanted) and all(_fits(one, other) for one, other in zip(given, wanted, strict=True))
 
 
 def reply_type(message_type: type) -> Any:
@@ -158,6 +182,15 @@ def reply_type(message_type: type) -> Any:
     for cls in message_type.__mro__:
         for base in getattr(cls, "__orig_bases__", ()):
             if get_origin(base) is Request:
-                (reply,) = get_args(base)
-                return Any if isinstance(reply, TypeVar) else NoneType if reply is None else reply
+                return _resolved(get_args(base)[0], cls)
     return Any
+
+
+def _resolved(reply: Any, cls: type) -> Any:
+    if isinstance(reply, TypeVar):
+        return Any
+    if reply is None:
+        return NoneType
+    if isinstance(reply, ForwardRef):
+        return vars(sys.modules[cls.__module__]).get(reply.__forward_arg__, Any)
+    return reply

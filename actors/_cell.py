@@ -7,6 +7,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 import trio
+from attrs import frozen
 
 from actrio.actors._actor import Actor, Handler
 from actrio.actors._context import Context
@@ -16,13 +17,24 @@ from actrio.actors._lifecycle import State
 from actrio.actors._metrics import ActorMetrics
 from actrio.actors._node import Node, wait_quiet
 from actrio.actors._pool import run_in
-from actrio.mailbox import ActorStopped, AskEnvelope, DeadReason, Envelope, Inbox
-from actrio.mailbox._working import current_inbox
+from actrio.mailbox import AskEnvelope, DeadReason, Envelope, Inbox, Stage
+from actrio.mailbox._cycles import end_wait
+from actrio.mailbox._working import current_inbox, message_in_hand, workers
 
 if TYPE_CHECKING:
     from actrio.actors._runtime import Runtime
     from actrio.actors._spec import ChildSpec
     from actrio.actors._supervisor import SupervisorNode
+
+
+_RUNNING = State.RUNNING
+
+
+@frozen
+class Aside:
+    """What a task works on while it runs a hook."""
+
+    envelope: Envelope[Any]
 
 
 class Cell(Node):
@@ -36,7 +48,7 @@ class Cell(Node):
     hand as it may hold: mail never waits unseen.
     """
 
-    __slots__ = ("actor", "context", "handling", "queueing", "scheduled", "table", "variables")
+    __slots__ = ("actor", "context", "handling", "key_error", "pool", "queueing", "scheduled", "table", "variables")
 
     def __init__(self, runtime: "Runtime", parent: "SupervisorNode", spec: "ChildSpec", name: str) -> None:
         self.actor: Actor | None = None
@@ -45,6 +57,8 @@ class Cell(Node):
         self.handling = Histogram()
         self.queueing = Histogram()
         self.context: Context | None = None
+        self.key_error: Exception | None = None
+        self.pool = runtime.pool
         super().__init__(runtime, parent, spec, name)
         self.variables = copy_context()
         self.variables.run(current_inbox.set, self.inbox)
@@ -61,43 +75,60 @@ class Cell(Node):
             scoped=True,
             on_dead=self._bury,
         )
-        inbox.consumer = self._wake
+        inbox.consumer = self
         return inbox
 
     def _conversation(self, message: Any) -> Any:
-        return None if self.actor is None else self.actor.conversation(message)
+        if self.actor is None:
+            return None
+        try:
+            key = self.actor.conversation(message)
+            hash(key)
+        except Exception as error:  # noqa: BLE001 - raised where the message is handled, a step later
+            self.key_error = error
+            return None
+        return key
 
     # Running messages: called by the pool
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """There is mail: join the run queue."""
         self.scheduled = True
-        self.runtime.pool.schedule(self)
+        pool = self.pool
+        pool.ready.append(self)
+        if not pool.dispatching:
+            pool.appoint()
 
     def rearm(self) -> None:
         """See to it that the next message is noticed. Called whenever a batch ends, suspends or finishes."""
-        if self.scheduled or self.state is not State.RUNNING:
-            return
-        if len(self.inbox.in_hand) >= self.inbox.concurrency:
-            return
-        if self.inbox.has_mail():
-            self.inbox.armed = False
-            self._wake()
+        inbox = self.inbox
+        if self.scheduled or self.state is not _RUNNING or len(inbox.in_hand) >= inbox.concurrency:
+            inbox.armed = False
+        elif inbox.has_mail():
+            inbox.armed = False
+            self.wake()
         else:
-            self.inbox.armed = True
+            inbox.armed = True
 
     def find_handler(self, envelope: Envelope[Any]) -> Handler | None:
         """The handler for a type seen for the first time: that of its nearest base. None: the message is buried."""
         message_type = type(envelope.message)
         for base in message_type.__mro__:
             if base in self.table:
-                self.table[message_type] = self.table[base]
+                self.table[message_type] = self.table[base]  # for all of this class; there are only so many types
                 return self.table[base]
-        handled = tuple(sorted({t.__name__ for t in self.table}))
+        handled = tuple(sorted(one.__name__ for one in type(self.actor).__actrio_handlers__))
         envelope.die(DeadReason.UNHANDLED, NoHandler(self.name, message_type.__name__, handled))
         return None
 
     def context_of(self, envelope: Envelope[Any]) -> ContextVars:
-        """The context variables to handle a message in: the asker's, or the actor's own."""
+        """The context variables to handle a message in: the asker's, or the actor's own.
+
+        Raises: what ``conversation`` raised for this message, which was taken just before.
+        """
+        if self.key_error is not None:
+            error, self.key_error = self.key_error, None
+            raise error
         if isinstance(envelope, AskEnvelope):
             context: ContextVars = envelope.context
             context.run(current_inbox.set, self.inbox)
@@ -130,7 +161,7 @@ class Cell(Node):
         actor = factory.make_actor() if self.spec.kind == "definition" else factory(*self.spec.args)
         if not isinstance(actor, Actor):
             raise InvalidSpec(self.name, f"{factory!r} gave {type(actor).__name__}, which is no Actor")
-        actor._actrio_context = self._context()  # noqa: SLF001 - the one place that gives it
+        actor._actrio_cell = self  # noqa: SLF001 - the one place that gives it
         self.actor = actor
         self.table = actor.__actrio_table__
         return None if type(actor).started is Actor.started else self._run_hook(actor.started())
@@ -138,18 +169,35 @@ class Cell(Node):
     async def _undo(self) -> None:
         if self.context is not None:
             await self.context.close()
-        self.actor = None
+        self.actor = self.context = None
 
     def _running(self) -> None:
         self.rearm()
 
-    def _context(self) -> Context:
+    def make_context(self) -> Context:
+        """The actor's ``ctx``, made when first used."""
         if self.context is None:
             self.context = Context(self)
         return self.context
 
     async def _run_hook(self, work: Any) -> None:
-        await run_in(self.variables.copy(), work)
+        aside: Envelope[Any] = Envelope(None, self.inbox, None, self.runtime.clock(), stage=Stage.IN_HAND)
+        waiter = message_in_hand()
+        if waiter is not None:
+            waiter.waits = [*(waiter.waits or ()), aside]
+        task = trio.lowlevel.current_task()
+        before = workers.get(task)
+        workers[task] = Aside(aside)
+        self.inbox.aside = aside
+        try:
+            await run_in(self.variables, work)
+        finally:
+            self.inbox.aside = None
+            if before is None:
+                del workers[task]
+            else:
+                workers[task] = before
+            end_wait(waiter, aside)
 
     async def _dismantle(self, grace: float) -> None:
         actor = self.actor
@@ -159,7 +207,7 @@ class Cell(Node):
             if envelope.scope is not None:
                 envelope.scope.cancel()
             else:  # a Ctrl-C struck between two steps of its worker, and nobody runs it any more
-                envelope.cut(ActorStopped(self.name, self.cut_reason))
+                envelope.cut(self.cut_reason)
         await wait_quiet(self.inbox, inf)
         if self.context is not None:
             await self.context.close()
@@ -171,7 +219,7 @@ class Cell(Node):
                     self.runtime.fail(error)
             if scope.cancelled_caught:
                 self.runtime.log.warning("actor %s: stopped() took more than %g s", self.name, self.spec.grace)
-        self.actor = None
+        self.actor = self.context = None
 
     def offspring(self) -> tuple[Node, ...]:
         return () if self.context is None else self.context.offspring()

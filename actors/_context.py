@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from actrio.actors._lifecycle import State
+from actrio.actors._errors import NoHandler
+from actrio.actors._node import Down
+from actrio.mailbox import ActorStopped
 from actrio.mailbox._working import current_inbox, message_in_hand
 
 if TYPE_CHECKING:
@@ -18,12 +20,13 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """An actor's view of its runtime. One for each actor; it survives a restart, its tasks and children do not."""
+    """An actor's view of its runtime; one for each instance of an actor."""
 
-    __slots__ = ("_cell", "_children", "_tasks")
+    __slots__ = ("_cell", "_children", "_closed", "_tasks")
 
     def __init__(self, cell: "Cell") -> None:
         self._cell = cell
+        self._closed = False
         self._tasks: ChildTasks | None = None
         self._children: SupervisorNode | None = None
 
@@ -51,7 +54,11 @@ class Context:
 
     @property
     def nursery(self) -> "ChildTasks":
-        """For tasks that outlive one message. They end with this instance of the actor: at its stop, crash or restart."""
+        """For tasks that outlive one message. They end with this instance of the actor: at its stop, crash or restart.
+
+        Raises: ActorStopped, in ``stopped``: they have ended, and no more may start.
+        """
+        self._check_open()
         if self._tasks is None:
             self._tasks = ChildTasks(self._cell)
         return self._tasks
@@ -66,6 +73,7 @@ class Context:
 
         It is ended with this instance of the actor. What its own restarts cannot mend crashes this actor.
         """
+        self._check_open()
         if self._children is None:
             self._children = self._cell.runtime.make_family(self._cell)
         return await self._cell.runtime.spawn_under(self._children, factory, args, settings)
@@ -73,8 +81,13 @@ class Context:
     def watch(self, ref: "ActorRef[Any]") -> None:
         """Have a :class:`Down` put before this actor's mail once ``ref`` has stopped, at once if it has.
 
-        Watching twice gives one message. The actor needs a handler of ``Down``.
+        Watching a living actor twice gives one message. Who watches takes the actor's last crash: it counts as handled.
+
+        Raises: NoHandler: this actor has no handler of ``Down``.
         """
+        cell = self._cell
+        if Down not in cell.table:
+            raise NoHandler(cell.name, Down.__name__, tuple(sorted(one.__name__ for one in cell.table)))
         ref._node.add_watcher(self._cell.inbox)  # noqa: SLF001 - refs hide their node from users, not from here
 
     def stop(self) -> None:
@@ -83,6 +96,7 @@ class Context:
 
     async def close(self) -> None:
         """End the tasks and children of this instance. For the runtime."""
+        self._closed = True
         children, self._children = self._children, None
         tasks, self._tasks = self._tasks, None
         if children is not None:
@@ -90,6 +104,10 @@ class Context:
             children.retire("its parent ended")
         if tasks is not None:
             await tasks.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ActorStopped(self._cell.name, "its instance has ended, and starts nothing more")
 
     def offspring(self) -> "tuple[Node, ...]":
         """The actors spawned by this one. For the runtime."""
@@ -144,8 +162,6 @@ class ChildTasks:
                     self._opened.set()
                     await trio.sleep_forever()
         except Exception as error:
-            if self._cell.state is State.STARTING:
-                raise
             self._cell.crash(error, taken=False)
         finally:
             self._closed.set()

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
+from msgspec import Struct
 
 from actrio.mailbox import DeadReason
 
@@ -24,9 +25,11 @@ class DeadLetter:
     at: float
 
 
-@frozen
-class LifeEvent:
-    """An actor changed its state. Attributes: ``at`` (Trio's clock, seconds), ``actor``, ``state`` (names)."""
+class LifeEvent(Struct, frozen=True, gc=False):
+    """An actor changed its state. Attributes: ``at`` (Trio's clock, seconds), ``actor``, ``state`` (names).
+
+    ``starting`` is told only of those that wait while they start.
+    """
 
     at: float
     actor: str

@@ -1,9 +1,9 @@
 """Durations in log-scaled buckets: cheap to record, exact counts, quantiles within a tenth."""
 
-from bisect import bisect_right
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
 
 from attrs import frozen
+from msgspec import Struct
 
 STEPS_PER_DOUBLING = 4  # bucket width 2 ** (1/4), so a bucket's middle is at most 9 % off any value in it
 _SHORTEST = 1e-6  # seconds
@@ -22,23 +22,36 @@ class Durations:
     max: float = 0.0
 
 
-class Histogram:
+class Histogram(Struct, gc=False):
     """Counts of durations in buckets of fixed bounds; only buckets that were hit take memory.
 
-    Attributes: ``counts``, {index into BOUNDS from the right: how many}; ``longest``, in seconds. The pool's hot path
-    writes both as :meth:`record` does.
+    Attributes: ``counts``, {index into BOUNDS from the right: how many}; ``longest``, in seconds.
     """
 
-    __slots__ = ("counts", "longest")
-
-    def __init__(self) -> None:
-        self.counts: defaultdict[int, int] = defaultdict(int)
-        self.longest = 0.0
+    counts: dict[int, int] = {}  # msgspec makes each its own
+    longest: float = 0.0
 
     def record(self, seconds: float) -> None:
         """Count one duration. Those under a microsecond share the first bucket."""
-        self.counts[bisect_right(BOUNDS, seconds)] += 1
-        self.longest = max(self.longest, seconds)
+        bucket = bisect_right(BOUNDS, seconds)
+        self.counts[bucket] = self.counts.get(bucket, 0) + 1
+        if seconds > self.longest:
+            self.longest = seconds
+
+    def record_all(self, durations: list[float]) -> None:
+        """Count many at once, for half the price of each alone: by buckets, not one by one. Sorts the list."""
+        if len(durations) == 1:
+            self.record(durations[0])
+            return
+        durations.sort()
+        counts, start, total = self.counts, 0, len(durations)
+        while start < total:
+            bucket = bisect_right(BOUNDS, durations[start])
+            end = total if bucket == len(BOUNDS) else bisect_left(durations, BOUNDS[bucket], start)
+            counts[bucket] = counts.get(bucket, 0) + end - start
+            start = end
+        if total:
+            self.longest = max(self.longest, durations[-1])
 
     def snapshot(self) -> Durations:
         """The summary so far."""

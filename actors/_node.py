@@ -28,13 +28,19 @@ class Down:
 
 
 class Building:
-    """A start under way: its scope, and an event set when it is over."""
+    """A start under way: its scope, an event set when it is over, and the failure of something it had set going."""
 
-    __slots__ = ("over", "scope")
+    __slots__ = ("failure", "over", "scope")
 
     def __init__(self) -> None:
         self.scope = trio.CancelScope()
         self.over = trio.Event()
+        self.failure: Exception | None = None
+
+    def fail(self, error: Exception) -> None:
+        """Give the start up because of an error elsewhere."""
+        self.failure = error
+        self.scope.cancel()
 
 
 class Node:
@@ -49,6 +55,7 @@ class Node:
         "_ended",
         "_retired",
         "cut_reason",
+        "for_good",
         "inbox",
         "last_error",
         "name",
@@ -77,7 +84,8 @@ class Node:
         self.restarts = 0
         self.last_error: Exception | None = None
         self.cut_reason = "stopped"  # what a message that is cut off is told
-        self.retiring = False  # it is being stopped for good
+        self.retiring = False  # it was asked to stop for good
+        self.for_good = False  # the end under way is the last
         self.watchers: list[Inbox[Any]] | None = None  # each gets one Down as a signal
         self.watching = 0  # tasks in watch()
         self._building: Building | None = None  # while STARTING
@@ -126,24 +134,27 @@ class Node:
 
         Raises what building it raised, or ActorStopped if :meth:`end` came meanwhile; the state is then DOWN.
         """
-        self.move(Signal.START)
+        self.for_good = False
+        self.state = advance(self.state, Signal.START)
         try:
             opening = self._build()
         except Exception as error:
             self._not_started(error)
             raise
         if opening is not None:
+            self.runtime.note(self.name, self.state.value)
             await self._open(opening)
         self.move(Signal.STARTED)
         self._running()
 
     async def _open(self, opening: Awaitable[None]) -> None:
         building = self._building = Building()
-        failure: Exception | None = ActorStopped(self.name, "stopped while it was starting")
+        stopped = ActorStopped(self.name, "stopped while it was starting")
+        failure: Exception | None = stopped
         try:
             with building.scope:
                 await opening
-                failure = None
+                failure = building.failure
         except Exception as error:
             failure = error
             raise
@@ -152,21 +163,23 @@ class Node:
             if failure is not None:
                 with trio.CancelScope(shield=True):  # bounded by the grace of what it ends
                     await self._undo()
-                self._not_started(failure)
+                self._not_started(building.failure or failure)
             building.over.set()
         if failure is not None:
-            raise failure
+            raise building.failure or failure
 
     def _not_started(self, error: Exception) -> None:
         self.last_error = error
         self.move(Signal.STOP)
         self.move(Signal.ENDED)
 
-    async def end(self, reason: str, *, crashed: bool = False) -> None:
+    async def end(self, reason: str, *, crashed: bool = False, for_good: bool = True) -> None:
         """End the instance, if there is one; the mailbox stays. Shielded: bounded by the grace given to each step.
 
-        A second caller waits for the first.
+        A second caller waits for the first. Unless it is ``for_good`` another instance follows: then errors of what is
+        in hand are handled by that restart.
         """
+        self.for_good = for_good or self.for_good
         with trio.CancelScope(shield=True):
             if self._building is not None:
                 self._building.scope.cancel()
@@ -204,9 +217,12 @@ class Node:
     def crash(self, error: Exception, *, taken: bool) -> None:
         """The instance failed with ``error``; ``taken``: an asker already got it. Told to the supervisor, once."""
         self.last_error = error
+        if self._building is not None:
+            self._building.fail(error)
+            return
         if self.state is not State.RUNNING:
-            # Already ending: no supervisor decision is left, but the error must still reach somebody.
-            if not taken:
+            # Already ending: no supervisor decides any more, but the error must still reach somebody.
+            if not taken and self.for_good and self.state is not State.CRASHED:
                 self.runtime.fail(error)
             return
         self.move(Signal.CRASH)
@@ -232,7 +248,7 @@ class Node:
     @property
     def watched(self) -> bool:
         """Whether somebody will learn how it ends."""
-        return self.watching > 0 or bool(self.watchers)
+        return self.watching > 0 or any(inbox.stopped is None for inbox in self.watchers or ())
 
     async def watch(self) -> Down:
         """:meth:`wait_retired`, and whoever waits here takes the error."""

@@ -24,7 +24,7 @@ import trio
 
 from actrio.actors._histogram import BOUNDS
 from actrio.actors._lifecycle import State
-from actrio.mailbox import ActorStopped, Envelope
+from actrio.mailbox import Envelope
 from actrio.mailbox._working import workers
 
 if TYPE_CHECKING:
@@ -54,12 +54,6 @@ class Pool:
         self.dispatching = False
         self.workers = 0
         self.closed = False
-
-    def schedule(self, cell: "Cell") -> None:
-        """Put an actor with mail into the run queue. It must not be in it."""
-        self.ready.append(cell)
-        if not self.dispatching:
-            self.appoint()
 
     def appoint(self) -> None:
         """Give the role of dispatcher, which nobody has, to an idle worker or a new one."""
@@ -135,7 +129,8 @@ class Worker:
             return
         envelope.scope = None
         if error is None:
-            envelope.cut(ActorStopped(cell.name, cell.cut_reason))
+            late = envelope.deadline <= trio.current_time() and cell.state is _RUNNING
+            envelope.cut("the deadline of the ask has passed" if late else cell.cut_reason)
         else:
             cell.handler_failed(envelope, error)
         cell.rearm()
@@ -165,7 +160,8 @@ class Worker:
                 if suspended is not None:
                     await self._run_suspended(cell, suspended)
                 self.cell = self.envelope = None
-                cell.rearm()
+                if not cell.inbox.armed:
+                    cell.rearm()
         return True
 
     def _leave_idle(self, _: object) -> trio.lowlevel.Abort:
@@ -179,51 +175,58 @@ class Worker:
         This is the hot path: for a handler that does not suspend, all that a message costs is in this loop.
         """
         inbox, table, clock, actor = cell.inbox, cell.table, self.pool.clock, cell.actor
-        queueing, handling = cell.queueing, cell.handling
-        one_by_one = inbox.concurrency == 1
+        if cell.state is not _RUNNING:
+            return None
+        variables = cell.variables if inbox.concurrency == 1 else None
+        waits: list[float] = []
+        times: list[float] = []
         self.cell = cell
         started = clock()
         if not self.since:
             self.since = started
         latest = self.since + TIME_BUDGET
+        rest: Awaitable[Any] | None = None
         for _ in range(self.budget):
-            if cell.state is not _RUNNING or (envelope := inbox.take()) is None:
+            envelope = inbox.take()
+            if envelope is None:
                 break
             handler = table.get(type(envelope.message)) or cell.find_handler(envelope)
             if handler is None:
                 continue
             self.envelope = envelope
-            wait = started - envelope.sent_at
-            queueing.counts[bisect_right(BOUNDS, wait)] += 1
-            if wait > queueing.longest:
-                queueing.longest = wait
-            told = type(envelope) is Envelope
-            context = cell.variables if told and one_by_one else cell.context_of(envelope)
-            if envelope.deadline != inf:
-                self.scope.deadline = envelope.deadline
-            work = handler.function(actor, envelope.message)
+            waits.append(started - envelope.sent_at)
+            context = variables
             try:
+                if context is None or type(envelope) is not Envelope:
+                    context = cell.context_of(envelope)
+                    if envelope.deadline != inf:
+                        self.scope.deadline = envelope.deadline
+                work = handler.function(actor, envelope.message)
                 trap = context.run(work.send, None)
             except StopIteration as stop:
                 envelope.succeed(stop.value)
             except Exception as error:
                 cell.handler_failed(envelope, error)
+                if cell.state is not _RUNNING:
+                    latest = -inf
             else:
                 self.since = started
-                return _rest_of(work, context, trap)
-            finished = clock()
-            took = finished - started
-            handling.counts[bisect_right(BOUNDS, took)] += 1
-            if took > handling.longest:
-                handling.longest = took
-            started = finished
-            self.budget -= 1
-            if envelope.deadline != inf and self._scope_is_used_up():
+                rest = _rest_of(work, context, trap)
                 break
+            if context is not variables and envelope.deadline != inf and self._scope_is_used_up():
+                latest = -inf
+            finished = clock()
+            times.append(finished - started)
+            started = finished
             if finished > latest:
                 self.budget = 0
                 break
-        return None
+        self.budget -= len(times)
+        if waits:
+            cell.queueing.record_all(waits)
+        if times:
+            cell.handling.record_all(times)
+        return rest
 
     def _scope_is_used_up(self) -> bool:
         """Take the message's deadline off the scope. True if the scope was cancelled before that."""
@@ -260,16 +263,17 @@ class Worker:
 def _rest_of(work: Coroutine[Any, Any, Any], context: Context, trap: object) -> Generator[Any, Any, Any]:
     """The rest of ``await work`` after its first step, each further step inside ``context``."""
     while True:
+        step: Callable[[Any], object] = work.send
         try:
-            value = yield trap
+            argument = yield trap
         except BaseException as error:  # noqa: BLE001 - handed on to the coroutine, as `yield from` does
             step, argument = work.throw, error
-        else:
-            step, argument = work.send, value
         try:
             trap = context.run(step, argument)
         except StopIteration as stop:
             return stop.value
+        finally:
+            del step, argument  # else a Cancelled that passes through here makes a reference cycle with this frame
 
 
 async def run_in(context: Context, work: Coroutine[Any, Any, Any]) -> Any:

@@ -6,13 +6,20 @@ import trio
 
 from actrio.actors._lifecycle import State
 from actrio.actors._node import Node
-from actrio.mailbox import ActorStopped
+from actrio.mailbox import Envelope, Stage
 from actrio.mailbox._working import current_inbox, workers
 
 if TYPE_CHECKING:
     from actrio.actors._runtime import Runtime
     from actrio.actors._spec import ChildSpec
     from actrio.actors._supervisor import SupervisorNode
+
+
+class ReturnedEarly(Exception):  # noqa: N818 - not raised: it stands where a crash's error stands
+    """A permanent coroutine actor returned, which restarts it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} returned, and it is permanent")
 
 
 class Process(Node):
@@ -41,6 +48,7 @@ class Process(Node):
         current_inbox.set(self.inbox)
         task = trio.lowlevel.current_task()
         workers[task] = self.inbox
+        self.inbox.aside = Envelope(None, self.inbox, None, self.runtime.clock(), stage=Stage.IN_HAND)
         try:
             with scope:
                 await self.spec.factory(self.inbox, *self.spec.args)
@@ -52,15 +60,20 @@ class Process(Node):
         finally:
             self._cut_in_hand()
             del workers[task]
+            self.inbox.aside = None
             done.set()
 
     def _returned(self) -> None:
-        if self.state is State.RUNNING and self.parent is not None:
+        if self.state is not State.RUNNING or self.parent is None:
+            return
+        if self.spec.restart == "permanent":
+            self.crash(ReturnedEarly(self.name), taken=True)
+        else:
             self.parent.child_returned(self)
 
     def _failed(self, error: Exception) -> None:
         taken = False
-        for envelope in tuple(self.inbox.in_hand):
+        for envelope in reversed(tuple(self.inbox.in_hand)):  # so that those put back are in order again
             if self.spec.redeliver and not envelope.abandoned and self.state is State.RUNNING:
                 self.inbox.put_back(envelope)
             else:
@@ -69,7 +82,7 @@ class Process(Node):
 
     def _cut_in_hand(self) -> None:
         for envelope in tuple(self.inbox.in_hand):
-            envelope.cut(ActorStopped(self.name, self.cut_reason))
+            envelope.cut(self.cut_reason)
 
     async def _dismantle(self, grace: float) -> None:
         done = self._done

@@ -1,10 +1,11 @@
 """How one talks to an actor."""
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from trio.lowlevel import checkpoint
 
+from actrio.actors._errors import NoHandler
 from actrio.mailbox import Request, ask
 from actrio.mailbox._working import message_in_hand
 
@@ -113,6 +114,18 @@ class SupervisorRef(ActorRef[Any]):
     """The address of a supervisor. It takes no messages of its own, but can be stopped and watched as a whole."""
 
     __slots__ = ()
+
+    def tell_nowait(self, message: Any) -> NoReturn:
+        """Raises: NoHandler: a supervisor takes no messages."""
+        raise NoHandler(self.name, type(message).__name__, ())
+
+    def tell(self, message: Any) -> NoReturn:
+        """Raises: NoHandler: a supervisor takes no messages."""
+        raise NoHandler(self.name, type(message).__name__, ())
+
+    def ask(self, message: Any, *, detached: bool = False) -> NoReturn:
+        """Raises: NoHandler: a supervisor takes no messages."""
+        raise NoHandler(self.name, type(message).__name__, ())
 
     def child(self, name: str) -> ActorRef[Any]:
         """A child by the name it has in the supervisor's list. Raises: UnknownActor."""

@@ -20,11 +20,11 @@ from actrio.actors._pool import Pool
 from actrio.actors._process import Process
 from actrio.actors._ref import ActorRef, SupervisorRef
 from actrio.actors._resources import Resources
-from actrio.actors._spec import ChildSpec, Definition
+from actrio.actors._spec import ChildSpec, Definition, plain_spec
 from actrio.actors._supervision import DEFAULT_INTENSITY, DEFAULT_PERIOD, RestartPolicy, Supervisor
 from actrio.actors._supervisor import Family, SupervisorNode
 from actrio.actors._topics import Topic, WrongTopicType
-from actrio.mailbox import Broadcast, DeadReason, Envelope, Inbox, Lagged, Subscription
+from actrio.mailbox import ActorStopped, Broadcast, DeadReason, Envelope, Inbox, Lagged, Subscription
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -112,7 +112,13 @@ class Runtime:
             settings = {**factory.settings(), **settings}
         if parent.state is State.NEW:
             await parent.start()
-        node = self.make_node(parent, ChildSpec(factory=factory, args=args, **settings))
+        elif parent.state not in (State.STARTING, State.RUNNING):
+            raise ActorStopped(parent.name, f"{parent.state.value}, so it takes no new children")
+        if args or settings or not isinstance(factory, type):
+            spec = ChildSpec(factory=factory, args=args, **settings)
+        else:
+            spec = plain_spec(factory)
+        node = self.make_node(parent, spec)
         started = False
         try:
             await trio.lowlevel.checkpoint_if_cancelled()
@@ -252,12 +258,14 @@ class Runtime:
         ``at_once``: handlers have been cancelled already, so no actor can answer: all mailboxes close first.
         """
         self._closing = True
+        self._root.for_good = True
         if at_once:
             for node in tuple(self._nodes.values()):
                 node.inbox.close("the runtime was cancelled")
         await self._root.end("the runtime closed")
         self._root.retire("the runtime closed")
         self.pool.close()
+        await self.resources.close()
         self._dead_letters.close()
         self._events.close()
 
@@ -335,12 +343,16 @@ async def open_runtime(
             except BaseException as error:
                 thrown = error
                 nursery.cancel_scope.cancel()
-                raise
+                if not isinstance(error, Exception):
+                    raise  # Cancelled belongs to a scope, and Ctrl-C to everybody: both leave through the nursery
             finally:
+                at_once = nursery.cancel_scope.cancel_called
                 with trio.CancelScope(shield=True):  # bounded: every step of it has a grace of its own
-                    await runtime.shut_down(at_once=nursery.cancel_scope.cancel_called or thrown is not None)
+                    await runtime.shut_down(at_once=at_once)
                 nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        if thrown is not None and group.exceptions == (thrown,):
-            raise thrown from thrown.__cause__
-        raise
+        if thrown is None or not isinstance(thrown, Exception):
+            raise
+        raise BaseExceptionGroup("errors of the runtime and of the block", [thrown, *group.exceptions]) from None
+    if thrown is not None:
+        raise thrown

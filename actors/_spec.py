@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Literal, Protocol, TypedDict, TypeVar, get_args
 
@@ -89,8 +90,8 @@ class ChildSpec:
             raise InvalidSpec(name, f"restart={self.restart!r} must be one of {', '.join(RESTARTS)}")
         if not isfinite(self.grace) or self.grace < 0:
             raise InvalidSpec(name, f"grace={self.grace!r} must be a finite number of seconds, at least 0")
-        if self.name is not None and (not self.name or "/" in self.name):
-            raise InvalidSpec(self.name, "a name is not empty and has no '/', which separates supervisor and child")
+        if not self.base_name or "/" in self.base_name:
+            raise InvalidSpec(self.base_name, "a name is not empty and has no '/', which parts supervisor and child")
         if self.kind == "coroutine" and self.concurrency != 1:
             raise InvalidSpec(name, "a coroutine actor handles one message at a time; use an Actor class for more")
 
@@ -99,8 +100,16 @@ class ChildSpec:
         """The name, or what to make one from."""
         if self.name is not None:
             return self.name
-        given = getattr(self.factory, "name", None) or getattr(self.factory, "__name__", type(self.factory).__name__)
-        return str(given).lower()
+        if self.kind in ("supervisor", "definition"):
+            return str(self.factory.name)
+        made: str = getattr(self.factory, "__name__", type(self.factory).__name__)
+        return made.strip("<>").lower()
+
+
+@lru_cache(maxsize=256)
+def plain_spec(factory: type) -> ChildSpec:
+    """The spec of a class spawned with no arguments or settings: the same one for all its actors."""
+    return ChildSpec(factory=factory)
 
 
 def kind_of(factory: Any, name: str) -> Literal["class", "coroutine", "supervisor", "definition"]:

@@ -53,6 +53,7 @@ DEFAULT_INTENSITY = 3  # restarts
 DEFAULT_PERIOD = 5.0  # seconds
 DEFAULT_BACKOFF = 0.05  # seconds
 DEFAULT_MAX_BACKOFF = 2.0  # seconds
+MAX_DOUBLINGS = 64  # of the backoff; beyond any sensible most, and within what a float holds
 
 T = TypeVar("T")
 
@@ -140,14 +141,16 @@ class RestartWindow:
         times.append(now)
         if len(times) == 1:
             return 0.0
-        delay: float = min(policy.max_backoff, policy.backoff * 2.0 ** (len(times) - 2))
+        doublings = min(len(times) - 2, MAX_DOUBLINGS)
+        delay: float = min(policy.max_backoff, policy.backoff * 2.0**doublings)
         return delay * (1 - random.random() / 2)
 
 
 def affected(strategy: Strategy, children: Sequence[T], crashed: Sequence[T]) -> list[T]:
-    """Which children a crash restarts, in start order. ``crashed`` is not empty and part of ``children``."""
+    """Which children a crash restarts, in start order. A crashed one that has been retired meanwhile counts no more."""
     if strategy == "one_for_one":
         return [one for one in children if one in crashed]
     if strategy == "one_for_all":
-        return list(children)
-    return list(children[min(children.index(one) for one in crashed) :])
+        return list(children) if any(one in children for one in crashed) else []
+    present = [children.index(one) for one in crashed if one in children]
+    return list(children[min(present) :]) if present else []

@@ -73,10 +73,12 @@ class SupervisorNode(Node):
 
     async def _start_children(self) -> None:
         for node in tuple(self.children.values()):
-            await node.start()
+            if node.state in (State.NEW, State.DOWN) and not node.retiring:
+                await node.start()
 
     async def _undo(self) -> None:
-        await self._end_children("a sibling did not start", for_good=True)
+        # In a restart the children's refs and mail are to survive, as the next try may succeed.
+        await self._end_children("a sibling did not start", for_good=not self.restarts)
 
     async def _dismantle(self, grace: float) -> None:
         for scope in self._mending:
@@ -85,12 +87,12 @@ class SupervisorNode(Node):
             self._quiet = trio.Event()
             await self._quiet.wait()
             self._quiet = None
-        await self._end_children(self.cut_reason, for_good=False)
+        await self._end_children(self.cut_reason, for_good=self.for_good)
 
     async def _end_children(self, reason: str, *, for_good: bool) -> None:
         for node in reversed(tuple(self.children.values())):
-            await node.end(reason)
-            if for_good or node.spec.restart == "temporary":
+            await node.end(reason, for_good=for_good or not _restarts(node))
+            if node.state in (State.NEW, State.DOWN) and (for_good or not _restarts(node)):
                 node.retire(reason)
 
     def retire(self, reason: str, error: Exception | None = None) -> None:
@@ -126,18 +128,9 @@ class SupervisorNode(Node):
         self.runtime.fail(error)
 
     async def _after_return(self, child: Node) -> None:
-        if child.state is not State.RUNNING:
-            return
-        if child.spec.restart != "permanent":
-            await child.end("returned")
-            if child.state is State.DOWN:
-                child.retire("returned")
-            return
-        returned = ReturnedEarly(child.name)
-        child.last_error = returned
         await child.end("returned")
-        if self.state is State.RUNNING:
-            await self._mend([Crash(child, returned)])
+        if child.state is State.DOWN:
+            child.retire("returned")
 
     # Mending
 
@@ -162,12 +155,11 @@ class SupervisorNode(Node):
     async def _mend_once(self, crashes: list[Crash]) -> None:
         crash, group = crashes[-1], self._group(crashes)
         for node in reversed(group):
-            if node is crash.child:
-                await node.end(f"crashed: {crash.error!r}", crashed=True)
-            else:
-                await node.end(f"{crash.child.name} crashed")
+            mine = node is crash.child
+            reason = f"crashed: {crash.error!r}" if mine else f"{crash.child.name} crashed"
+            await node.end(reason, crashed=mine, for_good=not _restarts(node))
         if self.state not in (State.STARTING, State.RUNNING):
-            crashes.clear()  # whoever ends the supervisor ends its children
+            self._leave_unmended(crashes)
             return
         now = trio.current_time()
         waits = [self._window.admit(now, self.runtime.random) for one in crashes if _restarts(one.child)]
@@ -176,7 +168,9 @@ class SupervisorNode(Node):
         if None in waits:
             self._give_up(crash)
             return
-        await trio.sleep(max((wait for wait in waits if wait is not None), default=0.0))
+        wait = max((wait for wait in waits if wait is not None), default=0.0)
+        if wait:
+            await trio.sleep(wait)
         for node in group:
             if node.state is not State.DOWN or node.retiring:
                 continue
@@ -185,8 +179,16 @@ class SupervisorNode(Node):
             try:
                 await node.start()
             except Exception as failed:  # noqa: BLE001 - a start that fails is one more crash of that child
-                crashes.append(Crash(node, failed, taken=False))
-                return
+                if not node.retiring:
+                    crashes.append(Crash(node, failed, taken=False))
+                    return
+
+    def _leave_unmended(self, crashes: list[Crash]) -> None:
+        """This is being ended, and ends its children; if no restart follows, errors that nobody took go up."""
+        for crash in crashes:
+            if not (crash.taken or crash.child.watched) and (self.for_good or not _restarts(crash.child)):
+                self.unhandled(crash.error)
+        crashes.clear()
 
     def _group(self, crashes: list[Crash]) -> list[Node]:
         crashed = [one.child for one in crashes]
@@ -234,13 +236,6 @@ class Family(SupervisorNode):
     def crash(self, error: Exception, *, taken: bool) -> None:
         assert self.parent is not None
         self.parent.crash(error, taken=taken)
-
-
-class ReturnedEarly(Exception):  # noqa: N818 - not raised: it stands where a crash's error stands
-    """A permanent coroutine actor returned, which restarts it."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} returned, and it is permanent")
 
 
 def _restarts(node: Node) -> bool:

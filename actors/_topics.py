@@ -119,7 +119,8 @@ class Topic(Generic[T]):
         if not isinstance(message, self.message_type):
             raise WrongTopicType(self.name, self.message_type.__name__, type(message).__name__)
         self._published += 1
-        delivered, full = 0, list[Broadcast[T] | ActorRef[Any]]()
+        delivered = 0
+        full: list[Broadcast[T] | ActorRef[Any]] = []
         for ref in tuple(self._actors):
             try:
                 ref.tell_nowait(message)

@@ -1,1 +1,54 @@
-"""x."""
+"""LLM agents, on actors and providers.
+
+    agent = Agent("writer", LocalProvider(), "You write short texts.")
+    async with open_runtime() as runtime:
+        writer = await runtime.spawn(agent)
+        reply = await writer.ask("A haiku, please.")
+        async with writer.run("And one on rain.", conversation="u1") as turn:
+            async for piece in turn.text():
+                print(piece, end="")
+
+What is where:
+
+- `_agent`: the definition `Agent`. `_actor`: the actor it is spawned as. `_ref`: `AgentRef`, how one talks to it.
+- `_prompt`: what it is asked; `_reply`: what it answers.
+- `_turn`: one answer while it comes, for those who read; `_log`: its record; `_events`: what that is made of.
+- `_conversation`: what it remembers, and what of that a model is sent.
+- `_errors`: what can go wrong in a turn, beside what its model raises.
+"""
+
+from actrio.agents._agent import Agent
+from actrio.agents._errors import ToolsUnavailable, TurnError, TurnInterrupted, TurnTooLong
+from actrio.agents._events import (
+    TextChunk,
+    TurnCancelled,
+    TurnCompleted,
+    TurnEvent,
+    TurnFailed,
+    TurnStarted,
+    TurnUsage,
+)
+from actrio.agents._prompt import Prompt
+from actrio.agents._ref import AgentRef
+from actrio.agents._reply import Reply
+from actrio.agents._turn import TextReader, Turn
+
+__all__ = [
+    "Agent",
+    "AgentRef",
+    "Prompt",
+    "Reply",
+    "TextChunk",
+    "TextReader",
+    "ToolsUnavailable",
+    "Turn",
+    "TurnCancelled",
+    "TurnCompleted",
+    "TurnError",
+    "TurnEvent",
+    "TurnFailed",
+    "TurnInterrupted",
+    "TurnStarted",
+    "TurnTooLong",
+    "TurnUsage",
+]

@@ -69,7 +69,7 @@ def _rounds(text: str) -> int:
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
     if rounds < LEAST_ROUNDS:
-        raise argparse.ArgumentTypeError(f"{rounds} are too few; a median that means something needs {LEAST_ROUNDS}")
+        raise argparse.ArgumentTypeError(f"{rounds} is too few: a median that means something needs {LEAST_ROUNDS}")
     return rounds
 
 

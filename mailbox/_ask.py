@@ -11,7 +11,7 @@ from trio.lowlevel import enable_ki_protection
 
 from actrio.mailbox._cycles import begin_wait, end_wait
 from actrio.mailbox._envelope import DeadReason, Envelope, Stage
-from actrio.mailbox._errors import AlreadyAnswered, NotAnswered
+from actrio.mailbox._errors import ActorStopped, AlreadyAnswered, NotAnswered
 from actrio.mailbox._inbox import Inbox
 from actrio.mailbox._working import current_inbox
 
@@ -54,6 +54,7 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
     _raise_cancel: Any = None
     _value: Any = None
     _error: Any = None
+    _raised: bool = False
 
     @property
     def is_ask(self) -> bool:
@@ -83,9 +84,21 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
             raise AlreadyAnswered(self.inbox.name, type(self.message).__name__, self.stage.value)
 
     def succeed(self, value: object) -> None:
+        # As release() and _wake() do; written out because every answer comes through here.
+        inbox, task = self.inbox, self.task
         self._value = value
-        self.inbox.release(self, _ABANDONED if self.give_up else _HANDLED)
-        self._wake()
+        if self.give_up:
+            self.stage = _ABANDONED
+            inbox.abandoned += 1
+        else:
+            self.stage = _HANDLED
+            inbox.handled += 1
+        inbox.in_hand.remove(self)
+        if inbox.after_hand is not None:
+            inbox.after_hand(self)
+        if task is not None:
+            self.task = None
+            trio.lowlevel.reschedule(task)
 
     def break_off(self, error: Exception) -> bool:
         self._error = error
@@ -93,11 +106,15 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
         self._wake()
         return self.wanted
 
-    def cut(self, error: Exception) -> None:
-        if self.stage is _IN_HAND:
-            self._error = error
-            self.inbox.release(self, _ABANDONED if self.give_up else _FAILED)
-            self._wake()
+    def cut(self, reason: str) -> None:
+        if self.stage is not _IN_HAND:
+            return
+        if self.give_up:
+            self.inbox.release(self, _ABANDONED)
+        else:
+            self._error = ActorStopped(self.inbox.name, reason)
+            self.inbox.release(self, _FAILED)
+        self._wake()
 
     def die(self, reason: DeadReason, error: Exception) -> None:
         self._error = error
@@ -106,11 +123,10 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
 
     def settle(self) -> None:
         if self.stage is _IN_HAND:
-            error = NotAnswered(self.inbox.name, type(self.message).__name__)
             if self.give_up:
-                self.cut(error)
+                self.cut("nobody waits for it")
             else:
-                self.break_off(error)
+                self.break_off(NotAnswered(self.inbox.name, type(self.message).__name__))
 
     def _wake(self) -> None:
         task, self.task = self.task, None
@@ -118,16 +134,33 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
             trio.lowlevel.reschedule(task)
 
     def result(self) -> Any:
-        """The reply, once it has ended; raises the error, or the asker's cancellation."""
-        if self.stage is _ABANDONED and self._raise_cancel is not None:
-            self._raise_cancel()
-        if self._error is not None:
-            raise self._error
+        """The reply, once it has ended; raises the error, or the asker's cancellation.
+
+        Raises: AlreadyAnswered: the error was raised before; it is raised once.
+        """
+        if self._raised:
+            raise AlreadyAnswered(self.inbox.name, type(self.message).__name__, self.stage.value)
+        # Let go of before it is raised: an envelope that kept it would be a cycle with the frames in its traceback.
+        raise_cancel, self._raise_cancel = self._raise_cancel, None
+        error, self._error = self._error, None
+        try:
+            if self.stage is _ABANDONED and raise_cancel is not None:
+                raise_cancel()
+            if error is not None:
+                self._raised = True
+                raise error
+        finally:
+            del raise_cancel, error
         return self._value
 
     @enable_ki_protection
     async def answer(self) -> Any:
-        """Wait for the end, and give the reply or raise the error. One task at a time. Cancellation: see `ask`."""
+        """Wait for the end, and give the reply or raise the error. Cancellation: see `ask`.
+
+        Raises: trio.BusyResourceError: another task waits for it.
+        """
+        if self.task is not None:
+            raise trio.BusyResourceError("another task waits for this answer")
         if self.ended:
             await trio.lowlevel.checkpoint()
         else:
@@ -138,7 +171,10 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
     @enable_ki_protection
     async def withdraw(self) -> None:
         """Give the ask up; returns once the work on it has ended. Raises only what the work itself raised."""
-        if not self.ended:
+        if self.ended:
+            if not self._raised:
+                self.result()
+        else:
             with trio.CancelScope() as scope:
                 scope.cancel()
                 await self.answer()
@@ -213,8 +249,11 @@ async def open_ask(inbox: Inbox[Any], message: object) -> AsyncIterator[AskEnvel
     leaves only when the work has ended. Raises: as :func:`ask`; what the work raised comes out of the block, too.
     """
     await trio.lowlevel.checkpoint_if_cancelled()
-    envelope = _new_ask(inbox, message, current_inbox.get(), trio.current_effective_deadline())
+    asking = current_inbox.get()
+    envelope = _new_ask(inbox, message, asking, trio.current_effective_deadline())
     waiter = begin_wait(envelope)
+    if asking is not None:
+        asking.asks_in_flight += 1
     try:
         if not inbox.offer(envelope):
             await inbox.wait_for_room(envelope)
@@ -224,3 +263,5 @@ async def open_ask(inbox: Inbox[Any], message: object) -> AsyncIterator[AskEnvel
             await envelope.withdraw()
     finally:
         end_wait(waiter, envelope)
+        if asking is not None:
+            asking.asks_in_flight -= 1

@@ -22,7 +22,8 @@ an enum, `Literal`               its value: bool, int, float or str
 `Any`, `object`                  plain JSON data as it is
 ===============================  =================================================================================
 
-`NewType`, `Annotated`, `Final`, type aliases and generic classes with their variables bound are seen through.
+`NewType`, `Annotated`, `Final`, type aliases and generic classes with their variables bound are seen through. What
+`Any` and `Unknown` hold is shared with the plain data it came from or goes into, not copied.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -128,6 +129,12 @@ class Codec:
         for cls in self._tags.by_class:
             self._converter().form(cls)
 
+    @overload
+    def unstructure(self, message: object) -> dict[str, Any]: ...
+
+    @overload
+    def unstructure(self, message: object, as_type: object) -> Any: ...
+
     def unstructure(self, message: object, as_type: object = None) -> Any:
         """The plain data of a message: a dict that holds its tag. Only dicts, lists, str, int, float, bool and None.
 
@@ -198,12 +205,13 @@ class Codec:
 
     def _converter(self, forward_compatible: bool | None = None) -> "Converter":
         mode = self.forward_compatible if forward_compatible is None else forward_compatible
-        if mode not in self._converters:
+        converter = self._converters.get(mode)
+        if converter is None:
             # Here and not at the top, because it brings cattrs: a program with no edges need not load it.
             from actrio.mailbox._converter import Converter
 
-            self._converters[mode] = Converter(self._tags, mode)
-        return self._converters[mode]
+            converter = self._converters[mode] = Converter(self._tags, mode)
+        return converter
 
     def _write(self, message: object, as_type: object) -> Any:
         if as_type is None:
@@ -224,11 +232,12 @@ class Codec:
         import msgspec
 
         try:
-            raw = document.encode() if isinstance(document, str) else document
-            self._check_size(memoryview(raw).nbytes)
+            raw = memoryview(document.encode() if isinstance(document, str) else document)
+            self._check_size(raw.nbytes)
             return msgspec.json.decode(raw)
         except msgspec.DecodeError as error:
-            raise Mismatch(f"not JSON: {error}") from None
+            reason = str(error).removeprefix("JSON is malformed: ")
+            raise Mismatch(f"not JSON: {reason.replace('Input data was truncated', 'ends too early')}") from None
         except (UnicodeDecodeError, UnicodeEncodeError) as error:
             raise Mismatch(f"not JSON: not UTF-8, {error.reason}") from None
 

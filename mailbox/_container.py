@@ -17,6 +17,7 @@ from typing import Any, TypeGuard
 
 from actrio.mailbox._form import ANY, FLOAT, INT, STR, Form, mismatch, refused
 from actrio.mailbox._problem import (
+    MAX_INT_BITS,
     MAX_PROBLEMS,
     MessageTypeError,
     Mismatch,
@@ -41,7 +42,7 @@ ARRAYS: dict[object, tuple[type, tuple[type, ...]]] = {
 MAPPINGS: dict[object, type] = {dict: dict, MutableMapping: MutableMapping, Mapping: Mapping}
 
 # One text for each int, so that two keys of a document never become one.
-_INT_TEXT = re.compile(r"0|-?[1-9][0-9]{0,1233}")
+_INT_TEXT = re.compile(r"0|-?[1-9][0-9]{0,616}")
 
 
 def array_form(name: str, origin: object, item: Form) -> Form:

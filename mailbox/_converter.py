@@ -7,15 +7,23 @@ from typing import Annotated, Any, Final, NewType, Union, get_args, get_origin
 
 from actrio.mailbox._container import ARRAYS, MAPPINGS, array_form, mapping_form, tuple_form, union_form
 from actrio.mailbox._form import ANY, FORMS, STR, Form, constant_form, mismatch, refused
-from actrio.mailbox._problem import MessageTypeError, Mismatch, Refused, cut, is_object, kind_name, name_list, type_name
+from actrio.mailbox._problem import (
+    MessageTypeError,
+    Mismatch,
+    Refused,
+    is_object,
+    kind_name,
+    name_list,
+    quote,
+    type_name,
+)
 from actrio.mailbox._record import Record
 from actrio.mailbox._tags import TagRegistry, Unknown, is_record
 
 
 class Converter:
-    """Finds the form of any type a message may hold.
+    """Finds the form of any type a message may hold, for classes registered so far; each is made once, on first use.
 
-    It sees the registry as it was when the first type was asked for; a codec makes a new one after a registration.
     Safe to use from several threads.
     """
 
@@ -26,6 +34,7 @@ class Converter:
         self._ready: dict[Any, Form] = {}  # Invariant: every record that a form in here can reach is compiled.
         self._forms: dict[Any, Form] = {}
         self._pending: list[Record] = []
+        self._building: set[Any] = set()
 
     def form(self, kind: object) -> Form:
         """The form of `kind`, or `MessageTypeError` if it, or anything it holds, is no type the codec can carry."""
@@ -51,6 +60,7 @@ class Converter:
             # What was found on the way may hold records that are not compiled.
             self._forms.clear()
             self._pending.clear()
+            self._building.clear()
             raise
         return form
 
@@ -59,7 +69,11 @@ class Converter:
         kind = _unwrap(kind)
         form = FORMS.get(kind) or self._forms.get(kind)
         if form is None:
+            if kind in self._building:
+                raise MessageTypeError(kind, "contains itself, which only a class may")
+            self._building.add(kind)
             form = self._forms[kind] = self._build(kind)
+            self._building.discard(kind)
         return form
 
     def _build(self, kind: Any) -> Form:
@@ -93,7 +107,7 @@ class Converter:
         records = [member for member in members if is_record(get_origin(member) or member)]
         if len(records) > 1:
             tagged = self._tagged_union(type_name(kind), {record: forms.pop(record) for record in records})
-            forms[tagged.name] = tagged
+            return union_form(type_name(kind), [tagged, *forms.values()])
         return union_form(type_name(kind), list(forms.values()))
 
     def _tagged_union(self, name: str, forms: dict[type, Form]) -> Form:
@@ -118,7 +132,7 @@ class Converter:
         tag = self._tag(data)
         if tag not in classes and not keep_unknown:
             known = name_list(sorted(classes)) or "none"
-            raise Mismatch(f"unknown tag {cut(tag, 40)!r}; known: {known}", (self.tags.tag_key,))
+            raise Mismatch(f"unknown tag {quote(tag)}; known: {known}", (self.tags.tag_key,))
         return classes.get(tag, Unknown)
 
     def _tag(self, data: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import trio
 from msgspec import Struct
 
-from actrio.mailbox._errors import ActorStopped, NotAnAsk
+from actrio.mailbox._errors import NotAnAsk
 
 M = TypeVar("M")
 
@@ -69,7 +69,8 @@ class Envelope(Struct, Generic[M], eq=False, gc=False):
         stage: Where it is.
         scope: The cancel scope that stands around the work on it, while there is such a scope.
         waits: What the work on it waits for: asks in flight and tells that wait for room. None until there is one.
-        key: The conversation it belongs to, where the inbox serves several at once.
+        key: The conversation it belongs to, from when the inbox looked at it; only where it serves several at once.
+        serial: Its place in the order of arrival, likewise.
     """
 
     message: M
@@ -81,6 +82,7 @@ class Envelope(Struct, Generic[M], eq=False, gc=False):
     scope: trio.CancelScope | None = None
     waits: "list[Envelope[Any]] | None" = None
     key: Any = None
+    serial: int = 0
 
     @property
     def is_ask(self) -> bool:
@@ -128,7 +130,7 @@ class Envelope(Struct, Generic[M], eq=False, gc=False):
             finally:
                 self.scope = None
         if scope.cancelled_caught:
-            self.cut(ActorStopped(self.inbox.name, "the work on this message was cancelled"))
+            self.cut("the work on this message was cancelled")
 
     # The rest is for whoever runs the inbox. Each is called once, in the stage its first word names.
 
@@ -147,8 +149,11 @@ class Envelope(Struct, Generic[M], eq=False, gc=False):
         self.inbox.release(self, _FAILED)
         return False
 
-    def cut(self, error: Exception) -> None:
-        """In hand -> FAILED because the work was cancelled, or ABANDONED if that was the asker's wish."""
+    def cut(self, reason: str) -> None:
+        """In hand -> FAILED because the work was cancelled, or ABANDONED if that was the asker's wish.
+
+        ``reason`` goes into the ActorStopped that an asker gets.
+        """
         if self.stage is _IN_HAND:
             self.inbox.release(self, _FAILED)
 

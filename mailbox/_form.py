@@ -110,8 +110,12 @@ def _text(kind: type, hint: str, read_text: Callable[[str], Any], write_text: Ca
 
     def write(value: object) -> object:
         # The nearest known class decides: a datetime is a date too, but does not come back from the text of one.
-        nearest = next((base for base in type(value).__mro__ if base in FORMS), None)
-        return write_text(value) if nearest is kind else refused(kind.__name__, value)
+        if next((base for base in type(value).__mro__ if base in FORMS), None) is not kind:
+            return refused(kind.__name__, value)
+        text = write_text(value)
+        # ISO 8601 has no text for some moments, such as those in zones whose offset is no whole number of seconds.
+        exact = kind is bytes or read_text(text) == value
+        return text if exact else Refused(f"{kind.__name__} that its text does not give back")
 
     return Form(kind.__name__, read, write, frozenset({str}), (kind,))
 

@@ -1,5 +1,6 @@
 """The mailbox as a channel: Trio's contract, with overflow policies, an early end for its consumer, and batches."""
 
+from collections import OrderedDict
 from typing import Generic, TypeVar
 
 import trio
@@ -39,7 +40,6 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
     __slots__ = ("_budget", "_interrupted", "_receiver")
 
     def _prepare(self) -> None:
-        self.consumer = self._wake_receiver
         self._interrupted = False
         self._receiver: trio.lowlevel.Task | None = None
         self._budget = RECEIVE_BUDGET
@@ -47,7 +47,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
     @property
     def envelope(self) -> Envelope[M] | None:
         """The message that its consumer works on: the last one received."""
-        return self.in_hand[-1] if self.in_hand else None
+        return self.in_hand[-1] if self.in_hand else self.aside
 
     # Sending
 
@@ -63,7 +63,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
         envelope = Envelope(value, self, None if asking is None else asking.owner, self.clock())
         # As offer() does; written out because every message that is told comes through here.
         queued = self.queued
-        if queued < self._limit:
+        if queued < self._quick:
             envelope.stage = _QUEUED
             self._queue.append(envelope)
             self.sent += 1
@@ -72,7 +72,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
                 self.high_water = queued
             if self.armed:
                 self.armed = False
-                self.consumer()
+                (self.consumer or self).wake()
         elif not self.offer(envelope):
             raise MailboxFull(self.name, self.capacity, self.overflow)
 
@@ -87,11 +87,10 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
             ActorStopped: the inbox is closed, or was closed while this waited.
             TellCycleError: the wait would be for an actor that waits for this one.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
+        await trio.lowlevel.checkpoint()
         asking = current_inbox.get()
         envelope = Envelope(value, self, None if asking is None else asking.owner, self.clock())
         if self.offer(envelope):
-            await trio.lowlevel.cancel_shielded_checkpoint()
             return
         waiter = begin_wait(envelope)
         try:
@@ -112,6 +111,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
 
         def abort(_: object) -> trio.lowlevel.Abort:
             del waiting[envelope]
+            envelope.stage = Stage.ABANDONED  # and not counted, as it was never sent
             return trio.lowlevel.Abort.SUCCEEDED
 
         waiting[envelope] = trio.lowlevel.current_task()
@@ -196,7 +196,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
             if (envelope := self.take()) is not None:
                 return envelope
 
-    def _wake_receiver(self) -> None:
+    def wake(self) -> None:
         task, self._receiver = self._receiver, None
         if task is not None:
             trio.lowlevel.reschedule(task)
@@ -209,7 +209,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
         self._interrupted = True
         if self.armed:
             self.armed = False
-            self.consumer()
+            (self.consumer or self).wake()
 
     def resume(self) -> None:
         """Undo :meth:`interrupt`, for the next consumer."""

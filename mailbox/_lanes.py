@@ -15,15 +15,15 @@ class Lanes:
     inbox's capacity bounds this too.
     """
 
-    __slots__ = ("_held", "_key_of")
+    __slots__ = ("_held", "key_of")
 
     def __init__(self, key_of: Callable[[Any], Hashable | None]) -> None:
-        self._key_of = key_of
+        self.key_of = key_of
         self._held: dict[Hashable, deque[Envelope[Any]]] = {}  # {busy key: what waits for it}
 
     def enter(self, envelope: Envelope[Any]) -> bool:
         """True if the message may be handled now; else it is held until its key is free. No key: always now."""
-        key = self._key_of(envelope.message)
+        key = self.key_of(envelope.message)
         if key is None:
             return True
         envelope.key = key
@@ -36,11 +36,25 @@ class Lanes:
 
     def leave(self, envelope: Envelope[Any]) -> deque[Envelope[Any]]:
         """Free the key of a message that left the hand; gives what waited for it, to go to the head of the queue."""
-        return self._held.pop(envelope.key, deque()) if envelope.key is not None else deque()
+        if envelope.key is None:
+            return deque()
+        waiting = self._held.pop(envelope.key, deque())
+        for one in waiting:
+            one.key = None
+        return waiting
+
+    def drop(self, envelope: Envelope[Any]) -> bool:
+        """Take a held message out; False if it is not held."""
+        if envelope.key is None:
+            return False
+        self._held[envelope.key].remove(envelope)
+        return True
 
     def drain(self) -> list[Envelope[Any]]:
         """All that is held, taken out; the keys stay busy."""
         held = [envelope for waiting in self._held.values() for envelope in waiting]
         for waiting in self._held.values():
             waiting.clear()
+        for envelope in held:
+            envelope.key = None
         return held

@@ -2,7 +2,7 @@
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import outcome
 import trio
@@ -18,6 +18,14 @@ M = TypeVar("M")
 
 _QUEUED, _IN_HAND, _DEAD = Stage.QUEUED, Stage.IN_HAND, Stage.DEAD
 _HANDLED, _FAILED, _ABANDONED = Stage.HANDLED, Stage.FAILED, Stage.ABANDONED
+
+
+class Consumer(Protocol):
+    """Who is told that there is something to take."""
+
+    def wake(self) -> None:
+        """Called once after :meth:`Ledger.take` found nothing, from within a send: must be quick and not raise."""
+        ...
 
 
 class Ledger(Generic[M]):
@@ -46,6 +54,7 @@ class Ledger(Generic[M]):
         "_on_dead",
         "_on_quiet",
         "_queue",
+        "_quick",
         "_signals",
         "_stopped",
         "_tombstones",
@@ -53,6 +62,7 @@ class Ledger(Generic[M]):
         "abandoned",
         "after_hand",
         "armed",
+        "aside",
         "asks_in_flight",
         "capacity",
         "clock",
@@ -93,7 +103,8 @@ class Ledger(Generic[M]):
         self.owner = owner
         self._on_dead = on_dead
         self._lanes = Lanes(key_of) if key_of is not None and concurrency > 1 else None
-        self._limit = capacity  # 0 once stopped, so that the fast path needs one comparison
+        self._limit = capacity  # 0 once stopped
+        self._quick = 0 if self._lanes is not None else capacity  # the limit of the fast path, 0 where it may not be taken
         self._stopped: str | None = None  # why, once stopped
         self._queue: deque[Envelope[M]] = deque()  # QUEUED ones in order, and tombstones of ABANDONED ones
         self._tombstones = 0
@@ -103,8 +114,10 @@ class Ledger(Generic[M]):
         self.queued = self.high_water = 0
         self.sent = self.handled = self.failed = self.abandoned = self.asks_in_flight = 0
         self._dead: Counter[DeadReason] | None = None
-        self.armed = False  # the consumer waits: call it once for the next message
-        self.consumer: Callable[[], None] = _nobody
+        # Work of the actor's on no message, a start hook or a coroutine between letters, which keeps it from the next.
+        self.aside: Envelope[Any] | None = None
+        self.armed = False  # nothing could be taken: the consumer is to be woken, once, by the next message
+        self.consumer: Consumer | None = None  # None: whoever is parked in receive
         self._on_quiet: Callable[[], None] | None = None
         # Called after a message left the hand, where that matters: with lanes, or while somebody waits for quiet.
         self.after_hand: Callable[[Envelope[M]], None] | None = self._free_lane if self._lanes is not None else None
@@ -113,6 +126,9 @@ class Ledger(Generic[M]):
     def _prepare(self) -> None:
         """For subclasses that hold more."""
 
+    def wake(self) -> None:
+        """There is something to take, or the end has come: wake whoever receives."""
+
     @enable_ki_protection
     def offer(self, envelope: Envelope[M]) -> bool:
         """Enqueue an envelope made for this inbox. False, and nothing changed, if it has to wait for room."""
@@ -120,13 +136,15 @@ class Ledger(Generic[M]):
             return envelope.stage is _DEAD
         envelope.stage = _QUEUED
         self._queue.append(envelope)
+        if self._lanes is not None:
+            envelope.serial = self.sent
         self.sent += 1
         self.queued = queued = self.queued + 1
         if queued > self.high_water:
             self.high_water = queued
         if self.armed:
             self.armed = False
-            self.consumer()
+            (self.consumer or self).wake()
         return True
 
     def _make_room(self, envelope: Envelope[M]) -> bool:
@@ -141,17 +159,23 @@ class Ledger(Generic[M]):
             self.sent += 1
             envelope.die(DeadReason.DROPPED_NEWEST, full)
             return False
-        self._oldest().die(DeadReason.DROPPED_OLDEST, full)
+        oldest = self._oldest()
+        if oldest is not None:  # else it is full of signals, which take nobody's room
+            oldest.die(DeadReason.DROPPED_OLDEST, full)
         return True
 
-    def _oldest(self) -> Envelope[M]:
-        """Take the oldest queued message out of the queue; it still counts as queued."""
+    def _oldest(self) -> Envelope[M] | None:
+        """Take the oldest queued message out of the queue, if there is one; it still counts as queued."""
         if self._lanes is not None:
-            held = sorted(self._lanes.drain(), key=lambda envelope: envelope.sent_at)
-            self._queue.extendleft(reversed(held))
-        while (envelope := self._queue.popleft()).stage is not _QUEUED:
+            left = [*self._lanes.drain(), *(envelope for envelope in self._queue if envelope.stage is _QUEUED)]
+            self._queue = deque(sorted(left, key=lambda envelope: envelope.serial))
+            self._tombstones = 0
+        while self._queue:
+            envelope = self._queue.popleft()
+            if envelope.stage is _QUEUED:
+                return envelope
             self._tombstones -= 1
-        return envelope
+        return None
 
     def _admit(self) -> None:
         """Let waiting senders in while there is room, longest waiting first."""
@@ -179,17 +203,18 @@ class Ledger(Generic[M]):
         self.high_water = max(self.high_water, self.queued)
         if self.armed:
             self.armed = False
-            self.consumer()
+            (self.consumer or self).wake()
 
     @enable_ki_protection
     def take(self) -> Envelope[M] | None:
-        """The next message, now in hand; None if there is none, or none whose conversation is free."""
+        """The next message, now in hand. None if there is none, or none whose conversation is free: then this arms."""
         if self._signals:
             envelope: Envelope[M] = self._signals.popleft()
         else:
             queue = self._queue
             while True:
                 if not queue:
+                    self.armed = True
                     return None
                 envelope = queue.popleft()
                 if envelope.stage is not _QUEUED:
@@ -264,22 +289,30 @@ class Ledger(Generic[M]):
         envelope.stage = _ABANDONED
         self.abandoned += 1
         self.queued -= 1
-        self._tombstones += 1
-        if self._tombstones > 32 and self._tombstones > self.queued:
-            # Amortised: each sweep removes as many as were abandoned since the last.
-            self._queue = deque(e for e in self._queue if e.stage is _QUEUED)
-            self._tombstones = 0
+        if self._lanes is None or not self._lanes.drop(envelope):
+            self._tombstones += 1
+            if self._tombstones > 32 and self._tombstones > self.queued:
+                # Amortised: each sweep removes as many as were abandoned since the last.
+                self._queue = deque(e for e in self._queue if e.stage is _QUEUED)
+                self._tombstones = 0
         if self._waiting:
             self._admit()
 
     @enable_ki_protection
     def put_back(self, envelope: Envelope[M]) -> None:
-        """A message in hand goes back to the head of the queue, to be delivered again. May pass the capacity by one."""
+        """A message in hand goes back to the head of the queue, to be delivered again. May pass the capacity by one.
+
+        Once stopped it becomes a dead letter instead.
+        """
+        if self._stopped is not None:
+            envelope.die(DeadReason.STOPPED, ActorStopped(self.name, self._stopped))
+            return
         self._leave_hand(envelope)
         envelope.stage = _QUEUED
         envelope.key = None
         self._queue.appendleft(envelope)
         self.queued += 1
+        self.high_water = max(self.high_water, self.queued)
 
     @property
     def stopped(self) -> str | None:
@@ -296,9 +329,10 @@ class Ledger(Generic[M]):
         if self._stopped is not None:
             return
         self._stopped = reason
-        self._limit = 0
+        self._limit = self._quick = 0
         while self._waiting:
-            _, task = self._waiting.popitem(last=False)
+            refused, task = self._waiting.popitem(last=False)
+            refused.stage = _DEAD  # and not counted, as it was never sent
             trio.lowlevel.reschedule(task, outcome.Error(ActorStopped(self.name, reason)))
         left = (*(self._signals or ()), *(self._lanes.drain() if self._lanes else ()), *self._queue)
         self._queue.clear()
@@ -309,7 +343,17 @@ class Ledger(Generic[M]):
                 envelope.die(DeadReason.STOPPED, ActorStopped(self.name, reason))
         if self.armed:
             self.armed = False
-            self.consumer()
+            (self.consumer or self).wake()
+
+    def holder_of(self, envelope: Envelope[M]) -> Envelope[M] | None:
+        """The message in hand whose conversation a message that is not in hand has to wait for, if there is one."""
+        if self._lanes is None:
+            return None
+        try:
+            key = envelope.key if envelope.key is not None else self._lanes.key_of(envelope.message)
+        except Exception:  # noqa: BLE001 - whoever takes the message tells of it
+            return None
+        return None if key is None else next((one for one in self.in_hand if one.key == key), None)
 
     def has_mail(self) -> bool:
         """Whether :meth:`take` is worth a call."""
@@ -337,7 +381,3 @@ class Ledger(Generic[M]):
     def __repr__(self) -> str:
         state = "open" if self._stopped is None else f"closed: {self._stopped}"
         return f"<{type(self).__name__} {self.name!r} {state}, {self.queued}/{self.capacity} queued, {len(self.in_hand)} in hand>"
-
-
-def _nobody() -> None:
-    """The consumer of a mailbox that nobody consumes yet."""

@@ -13,7 +13,9 @@ from actrio.mailbox._errors import ActrioError
 Path = tuple[str | int, ...]
 
 MAX_PROBLEMS = 20
-MAX_INT_BITS = 4096
+# Such an int has 617 digits; Python can be set to convert no more than 640 of them.
+MAX_INT_BITS = 2048
+MAX_NAME = 40
 
 _JSON_NAMES = {NoneType: "null", dict: "object", list: "array"}
 
@@ -109,7 +111,7 @@ def is_array(data: object) -> TypeGuard[list[Any]]:
 def check_plain(data: object, max_depth: int) -> None:
     """Raise `Mismatch` unless `data` is plain JSON data: what JSON can hold and decoding gives back equal.
 
-    That is None, bool, int (to 4096 bits), finite float, str without lone surrogates, and lists and str-keyed dicts
+    That is None, bool, int (to 2048 bits), finite float, str without lone surrogates, and lists and str-keyed dicts
     of those, nested at most `max_depth` deep; exactly these types, no subclasses.
     """
     check = _PlainCheck(max_depth)
@@ -145,8 +147,8 @@ class _PlainCheck:
                 self.visit(item)
                 path.pop()
             else:
-                reason = _against(key) or f"expected str, got {kind_name(key)}"
-                self.found.append((tuple(path), f"as key: {reason}"))
+                reason = _against(key) if isinstance(key, Refused) or type(key) is str else None
+                self.found.append((tuple(path), f"as key: {reason or f'expected str, got {kind_name(key)}'}"))
 
 
 def _against(value: object) -> str | None:
@@ -156,7 +158,6 @@ def _against(value: object) -> str | None:
         text = cast(str, value)
         return None if text.isascii() or _is_utf8(text) else "text with a lone surrogate, which UTF-8 cannot hold"
     if kind is int:
-        # Longer ones meet the limit on digits that Python sets for turning int into text.
         return None if cast(int, value).bit_length() <= MAX_INT_BITS else f"int of more than {MAX_INT_BITS} bits"
     if kind is float:
         return None if math.isfinite(cast(float, value)) else f"{value} has no JSON form"
@@ -184,18 +185,25 @@ def data_name(kind: type) -> str:
 
 def type_name(kind: object) -> str:
     """A class by its own name, any other type as it is written in annotations."""
-    return kind.__qualname__ if isinstance(kind, type) and not get_args(kind) else cut(str(kind).replace("typing.", ""))
+    if isinstance(kind, type) and not get_args(kind):
+        return kind.__qualname__.rpartition("<locals>.")[2]
+    return cut(str(kind).replace("typing.", ""))
 
 
 def cut(text: str, limit: int = 80) -> str:
-    """The first line of `text`, at most `limit` characters of it."""
-    line = text.partition("\n")[0]
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    """At most `limit` characters of `text`, on one line."""
+    line = " ".join(text[: 2 * limit].split())
+    return line if len(line) <= limit and len(text) <= 2 * limit else line[: limit - 1] + "…"
+
+
+def quote(name: str) -> str:
+    """A name from outside as Python would write it, cut to what a name has at most."""
+    return repr(name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…")
 
 
 def name_list(names: Iterable[object], limit: int = 10) -> str:
     """Names, tags or constants as Python writes them, the first `limit` of them."""
-    quoted = [repr(cut(name, 40) if isinstance(name, str) else name) for name in names]
+    quoted = [quote(name) if isinstance(name, str) else repr(name) for name in names]
     more = f" and {len(quoted) - limit} more" if len(quoted) > limit else ""
     return ", ".join(quoted[:limit]) + more
 
@@ -208,4 +216,4 @@ def show_path(path: Path) -> str:
 def _show_step(step: str | int) -> str:
     if isinstance(step, int):
         return f"[{step}]"
-    return f".{step}" if step.isidentifier() and len(step) <= 40 else f"[{cut(step, 40)!r}]"
+    return f".{step}" if step.isidentifier() and len(step) <= MAX_NAME else f"[{quote(step)}]"

@@ -6,7 +6,8 @@ union to be named beforehand and know no unknown tags.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from inspect import get_annotations
+from typing import Annotated, Any, Generic, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 import attrs
 import cattrs
@@ -18,7 +19,17 @@ from cattrs.gen import (
 )
 
 from actrio.mailbox._form import Form, mismatch, refused
-from actrio.mailbox._problem import MAX_PROBLEMS, MessageTypeError, Mismatch, Path, cut, is_object, kind_name, type_name
+from actrio.mailbox._problem import (
+    MAX_PROBLEMS,
+    MessageTypeError,
+    Mismatch,
+    Path,
+    cut,
+    is_object,
+    kind_name,
+    quote,
+    type_name,
+)
 from actrio.mailbox._tags import TagRegistry, record_fields
 
 _CATTRS = cattrs.Converter()
@@ -58,10 +69,13 @@ class Record:
             hints = get_type_hints(self._cls, include_extras=True)
         except (NameError, TypeError, AttributeError) as error:
             raise MessageTypeError(self._cls, f"has annotations that cannot be resolved: {error}") from error
-        bound = _bindings(self._kind)
+        bindings = _bindings(self._kind)
         for item in record_fields(self._cls):
+            if not item.init:
+                continue
+            owner = next((cls for cls in self._cls.__mro__ if item.name in get_annotations(cls)), self._cls)
             try:
-                yield item, self._find(_bind(hints.get(item.name, item.type or Any), bound))
+                yield item, self._find(_bind(hints.get(item.name, item.type or Any), bindings[owner]))
             except MessageTypeError as error:
                 raise MessageTypeError(f"{type_name(self._kind)}.{item.name}:", str(error)) from error
 
@@ -79,7 +93,7 @@ class Record:
         key = self._tags.tag_key
         tag = data[key]
         if type(tag) is not str or self._tags.by_tag.get(tag) is not self._cls:
-            got = repr(cut(tag, 40)) if type(tag) is str else kind_name(tag)
+            got = quote(tag) if type(tag) is str else kind_name(tag)
             raise Mismatch(f"expected {self._tags.by_class[self._cls]!r}, got {got}", (key,))
         return {name: value for name, value in data.items() if name != key}
 
@@ -105,7 +119,7 @@ def _explain(error: ClassValidationError) -> Mismatch:
     for problem in others:
         if isinstance(problem, ForbiddenExtraKeysError):
             names = sorted(problem.extra_fields)[: MAX_PROBLEMS + 1]
-            found += [((), f"unknown field {cut(name, 40)!r}") for name in names]
+            found += [((), f"unknown field {quote(name)}") for name in names]
         elif isinstance(problem, MessageTypeError | RecursionError):
             raise problem
         else:
@@ -114,14 +128,15 @@ def _explain(error: ClassValidationError) -> Mismatch:
     return Mismatch.of(found)
 
 
-def _bindings(kind: Any) -> dict[Any, Any]:
-    """What the type variables of a class and of its generic bases stand for."""
-    cls = get_origin(kind) or kind
-    bound: dict[Any, Any] = dict(zip(getattr(cls, "__parameters__", ()), get_args(kind), strict=False))
-    for base in getattr(cls, "__orig_bases__", ()):
-        if getattr(get_origin(base), "__parameters__", ()):
-            bound.update((variable, _bind(arg, bound)) for variable, arg in _bindings(base).items())
-    return bound
+def _bindings(kind: Any) -> dict[type, dict[Any, Any]]:
+    """What the type variables in the annotations of a class stand for, and those of each of its bases."""
+    cls: type = get_origin(kind) or kind
+    own = dict(zip(getattr(cls, "__parameters__", ()), get_args(kind), strict=False))
+    bindings = {cls: own}
+    for base in cls.__dict__.get("__orig_bases__", cls.__bases__):
+        if get_origin(base) not in (Generic, Protocol):
+            bindings.update(_bindings(_bind(base, own)))
+    return bindings
 
 
 def _bind(kind: Any, bound: dict[Any, Any]) -> Any:

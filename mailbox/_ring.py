@@ -43,7 +43,7 @@ class Ring(Generic[T]):
         self.blocking: dict[Reader, None] = {}  # Invariant: each one's position is at least oldest
         self.parked: dict[Task, Reader] = {}  # Invariant: empty once ended; each one's position is next
         self.senders: dict[Task, T] = {}  # Invariant: empty, or next is at the limit and the limit is exact
-        self._in_the_way = 0  # while there are senders: how many of blocking stand at oldest
+        self._in_the_way = 0  # Invariant: while there are senders, 1 to as many of blocking as stand at oldest
         self.subscribers = 0
         self.lagged_total = 0
         self.disconnected_total = 0
@@ -85,7 +85,6 @@ class Ring(Generic[T]):
         """From now on the producer waits for this reader."""
         self.blocking[reader] = None
         self.limit = min(self.limit, reader.position + self.keep)
-        self._in_the_way += reader.position == self.oldest
 
     def advanced(self, position: int) -> None:
         """A reader the producer waits for has left ``position``, while there are senders."""

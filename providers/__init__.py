@@ -44,7 +44,7 @@ from actrio.providers._local import LocalProvider
 from actrio.providers._messages import Assistant, Message, System, ToolCall, ToolResult, User
 from actrio.providers._provider import Connection, ModelStream, Provider
 from actrio.providers._request import ModelRequest
-from actrio.providers._script import Fail, Reply, Stall, Turn, TurnLike
+from actrio.providers._script import Fail, Line, LineLike, Say, Stall
 from actrio.providers._scripted import ScriptedProvider, ScriptedStatistics
 
 __all__ = [
@@ -54,6 +54,8 @@ __all__ = [
     "Fail",
     "FinishReason",
     "Finished",
+    "Line",
+    "LineLike",
     "LocalProvider",
     "Message",
     "ModelEvent",
@@ -65,8 +67,8 @@ __all__ = [
     "Provider",
     "ProviderError",
     "ProviderUnreachable",
-    "Reply",
     "RequestRefused",
+    "Say",
     "ScriptExhausted",
     "ScriptedProvider",
     "ScriptedStatistics",
@@ -78,8 +80,6 @@ __all__ = [
     "ToolCallFinished",
     "ToolCallStarted",
     "ToolResult",
-    "Turn",
-    "TurnLike",
     "Usage",
     "UsageReported",
     "User",

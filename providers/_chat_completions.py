@@ -1,6 +1,6 @@
 """The Chat Completions wire format, which most model servers speak: requests to bytes, streamed bytes to events.
 
-Pure: it reads nothing and waits for nothing. What it leaves out of a chunk it does not look at, so a server may add to it.
+Pure: it reads nothing and waits for nothing. It does not look at what it does not know: servers add to chunks.
 """
 
 from collections.abc import Iterator

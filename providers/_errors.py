@@ -88,12 +88,12 @@ class ProtocolViolation(ProviderError):
 
 
 class ScriptExhausted(ProviderError):
-    """A scripted provider was asked more often than its script has turns."""
+    """A scripted provider was asked more often than its script has lines."""
 
-    def __init__(self, provider: str, turns: int) -> None:
+    def __init__(self, provider: str, lines: int) -> None:
         super().__init__(
             provider,
-            f"request {turns + 1} came, but the script has {turns} turn{'' if turns == 1 else 's'}. "
-            "Add a turn, or pass cycle=True to start over.",
+            f"request {lines + 1} came, but the script has {lines} line{'' if lines == 1 else 's'}. "
+            "Add a line, or pass cycle=True to start over.",
         )
-        self.turns = turns
+        self.lines = lines

@@ -16,6 +16,11 @@ def _as_stop(stop: str | Iterable[str]) -> tuple[str, ...]:
     return (stop,) if isinstance(stop, str) else tuple(stop)
 
 
+def _not_empty(_: object, __: "Attribute[tuple[Message, ...]]", messages: tuple[Message, ...]) -> None:
+    if not messages:
+        raise ValueError("a request needs at least one message")
+
+
 def _positive(_: object, attribute: "Attribute[int | None]", value: int | None) -> None:
     if value is not None and value < 1:
         raise ValueError(f"{attribute.name} must be at least 1, or None for no bound of ours, not {value!r}")
@@ -47,10 +52,10 @@ class ModelRequest:
         stop: Texts at which generation stops; they are not part of the answer. One string is one such text.
 
     Raises:
-        ValueError: a number is out of its range; the message says which.
+        ValueError: there is no message, or a number is out of its range; the error says which.
     """
 
-    messages: tuple[Message, ...] = field(converter=_as_messages)
+    messages: tuple[Message, ...] = field(converter=_as_messages, validator=_not_empty)
     model: str | None = field(default=None, kw_only=True)
     max_tokens: int | None = field(default=None, kw_only=True, validator=_positive)
     temperature: float | None = field(default=None, kw_only=True, validator=_not_negative)

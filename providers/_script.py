@@ -1,4 +1,4 @@
-"""What a scripted model says: whole answers, answers that fail, answers that never go on."""
+"""The lines of a script: whole answers, answers that fail, answers that never go on."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def split_words(text: str) -> list[str]:
 
 
 @frozen
-class Reply:
+class Say:
     """A whole answer: the text word by word, then the tool calls, then the usage and the end.
 
     Args:
@@ -52,29 +52,13 @@ class Reply:
 
     def __attrs_post_init__(self) -> None:
         if self.text and self.tokens:
-            raise ValueError("a Reply takes either text, split into words, or tokens, sent as they are; not both")
+            raise ValueError("Say takes either text, split into words, or tokens, sent as they are; not both")
+        if "" in self.tokens:
+            raise ValueError("no token is empty: a model sends nothing rather than an empty piece of text")
         if not (self.delay_s >= 0 and self.token_s >= 0):
             raise ValueError(
                 f"delay_s and token_s are seconds to wait, 0 or more, not {self.delay_s!r} and {self.token_s!r}"
             )
-
-    def deltas(self) -> Iterator[ModelEvent]:
-        """All events up to the usage."""
-        yield from map(TextDelta, self.tokens or split_words(self.text))
-        for call in self.tool_calls:
-            yield ToolCallStarted(call.id, call.name)
-            for fragment in split_words(call.arguments):
-                yield ToolCallDelta(call.id, fragment)
-            yield ToolCallFinished(call.id, call.name, call.arguments)
-
-    def events(self, request: ModelRequest) -> Iterator[ModelEvent]:
-        """All events of the answer to this request."""
-        written = 0
-        for event in self.deltas():
-            written += is_token(event)
-            yield event
-        yield UsageReported(self.usage or Usage(_count_words(request), written))
-        yield Finished(self.finish or ("tool_calls" if self.tool_calls else "stop"))
 
 
 def is_token(event: ModelEvent) -> bool:
@@ -91,15 +75,33 @@ def _count_words(request: ModelRequest) -> int:
     return words
 
 
-def _as_reply(reply: Reply | str | None) -> Reply | None:
-    return Reply(reply) if isinstance(reply, str) else reply
+def _deltas(say: Say) -> Iterator[ModelEvent]:
+    yield from map(TextDelta, say.tokens or split_words(say.text))
+    for call in say.tool_calls:
+        yield ToolCallStarted(call.id, call.name)
+        for fragment in split_words(call.arguments):
+            yield ToolCallDelta(call.id, fragment)
+        yield ToolCallFinished(call.id, call.name, call.arguments)
 
 
-def _check_after(turn: "Fail | Stall", _: "Attribute[int]", after: int) -> None:
+def _answer(say: Say, request: ModelRequest) -> Iterator[ModelEvent]:
+    written = 0
+    for event in _deltas(say):
+        written += is_token(event)
+        yield event
+    yield UsageReported(say.usage or Usage(_count_words(request), written))
+    yield Finished(say.finish or ("tool_calls" if say.tool_calls else "stop"))
+
+
+def _as_say(say: Say | str | None) -> Say | None:
+    return Say(say) if isinstance(say, str) else say
+
+
+def _check_after(line: "Fail | Stall", _: "Attribute[int]", after: int) -> None:
     if after < 0:
         raise ValueError(f"after is a number of tokens, 0 or more, not {after!r}")
-    if turn.reply is not None and after > (given := sum(map(is_token, turn.reply.deltas()))):
-        raise ValueError(f"after={after}, but the reply has only {given} tokens")
+    if line.of is not None and after > (given := sum(map(is_token, _deltas(line.of)))):
+        raise ValueError(f"after={after}, but what it is of has only {given} tokens")
 
 
 @frozen
@@ -111,16 +113,12 @@ class Fail:
     Args:
         error: The exception, or what makes one: a class or a function. An instance is raised as it is, every time.
         after: How many tokens come before.
-        reply: The answer they are taken from, with its timing; by default a word repeated.
+        of: The answer they are taken from, with its timing; by default a word repeated.
     """
 
     error: Exception | Callable[[], Exception]
     after: int = field(default=0, validator=_check_after)
-    reply: Reply | None = field(default=None, converter=_as_reply, kw_only=True)
-
-    def make_error(self) -> Exception:
-        """The exception to raise."""
-        return self.error if isinstance(self.error, Exception) else self.error()
+    of: Say | None = field(default=None, converter=_as_say, kw_only=True)
 
 
 @frozen
@@ -129,39 +127,43 @@ class Stall:
 
     Args:
         after: How many tokens come before.
-        reply: The answer they are taken from, with its timing; by default a word repeated.
+        of: The answer they are taken from, with its timing; by default a word repeated.
     """
 
     after: int = field(default=0, validator=_check_after)
-    reply: Reply | None = field(default=None, converter=_as_reply, kw_only=True)
+    of: Say | None = field(default=None, converter=_as_say, kw_only=True)
 
 
-Turn: TypeAlias = Reply | Fail | Stall
-# What a script is written in: a text stands for its Reply, a function makes the turn from the request.
-TurnLike: TypeAlias = Turn | str | Callable[[ModelRequest], Turn | str]
+Line: TypeAlias = Say | Fail | Stall
+# What a script is written in: a text stands for its Say, a function makes the line from the request.
+LineLike: TypeAlias = Line | str | Callable[[ModelRequest], Line | str]
 
 
-def as_turn(scripted: TurnLike, request: ModelRequest) -> Turn:
-    """The turn with which this part of a script answers this request."""
-    turn = scripted(request) if callable(scripted) else scripted
-    return Reply(turn) if isinstance(turn, str) else turn
+def as_line(scripted: LineLike, request: ModelRequest) -> Line:
+    """The line with which this part of a script answers this request."""
+    line = scripted(request) if callable(scripted) else scripted
+    return Say(line) if isinstance(line, str) else line
 
 
-def reply_of(turn: Turn) -> Reply:
-    """The whole answer of which the turn plays a part or all."""
-    if isinstance(turn, Reply):
-        return turn
-    return turn.reply or Reply(" ".join(["word"] * turn.after))
+def saying_of(line: Line) -> Say:
+    """The whole answer of which the line plays a part or all."""
+    if isinstance(line, Say):
+        return line
+    return line.of or Say(" ".join(["word"] * line.after))
 
 
-def events_of(turn: Turn, request: ModelRequest) -> Iterator[ModelEvent]:
-    """The events that come before the turn ends, fails or stalls."""
-    reply = reply_of(turn)
-    if isinstance(turn, Reply):
-        yield from reply.events(request)
+def error_of(line: Fail) -> Exception:
+    """The exception with which the line ends."""
+    return line.error if isinstance(line.error, Exception) else line.error()
+
+
+def events_of(line: Line, request: ModelRequest) -> Iterator[ModelEvent]:
+    """The events that come before the line ends, fails or stalls."""
+    if isinstance(line, Say):
+        yield from _answer(line, request)
         return
-    missing = turn.after
-    for event in reply.deltas():
+    missing = line.after
+    for event in _deltas(saying_of(line)):
         if not missing:
             return
         missing -= is_token(event)

@@ -11,7 +11,7 @@ from attrs import define, frozen
 from actrio.providers._errors import ScriptExhausted
 from actrio.providers._events import Finished, ModelEvent
 from actrio.providers._request import ModelRequest
-from actrio.providers._script import Fail, Stall, Turn, TurnLike, as_turn, events_of, is_token, reply_of
+from actrio.providers._script import Fail, Line, LineLike, Stall, as_line, error_of, events_of, is_token, saying_of
 from actrio.providers._stream import EventStream
 
 _KEPT_REQUESTS: Final = 1000
@@ -45,25 +45,25 @@ class _Counts:
 
 
 class ScriptedProvider:
-    """A model that plays a script, a turn a request, with its timing on Trio's clock.
+    """A model that plays a script, a line a request, with its timing on Trio's clock.
 
     The same script and the same order of requests give the same events, and with Trio's `MockClock` at the same times.
 
-        ScriptedProvider("Hello there.", Reply("Slow words.", token_s=0.1), Fail(TimeoutError, after=1), Stall(after=2))
+        ScriptedProvider("Hello there.", Say("Slow words.", token_s=0.1), Fail(TimeoutError, after=1), Stall(after=2))
         ScriptedProvider(lambda request: f"You said {request.messages[-1].text}", cycle=True)
 
     It keeps what it was asked, and counts its streams, so that a test can assert that each was closed.
 
     Args:
-        turns: The script, played in this order, whoever asks. A text stands for `Reply(text)`; a function is given the
-            request and makes the turn.
+        lines: The script, played in this order, whoever asks. A text stands for `Say(text)`; a function is given the
+            request and makes the line.
         cycle: Start over when the script has run out. Otherwise the next request raises `ScriptExhausted`.
         name: The provider's name.
     """
 
-    def __init__(self, *turns: TurnLike, cycle: bool = False, name: str = "scripted") -> None:
+    def __init__(self, *lines: LineLike, cycle: bool = False, name: str = "scripted") -> None:
         self._name = name
-        self._turns = turns
+        self._lines = lines
         self._cycle = cycle
         self._counts = _Counts()
         self._requests: deque[ModelRequest] = deque(maxlen=_KEPT_REQUESTS)
@@ -96,7 +96,7 @@ class ScriptedProvider:
     def __repr__(self) -> str:
         now = self.statistics()
         return (
-            f"<ScriptedProvider {self._name!r}: {now.requests} requests, {len(self._turns)} turns"
+            f"<ScriptedProvider {self._name!r}: {now.requests} requests, {len(self._lines)} lines"
             f"{' in a cycle' if self._cycle else ''}, {now.streams_open} streams open>"
         )
 
@@ -112,22 +112,22 @@ class ScriptedProvider:
             connection.closed = True
             self._counts.connections_open -= 1
 
-    def _next_turn(self, request: ModelRequest) -> Turn:
-        turns, played = self._turns, self._counts.requests
-        if not turns or (played >= len(turns) and not self._cycle):
-            raise ScriptExhausted(self._name, len(turns))
+    def _next_line(self, request: ModelRequest) -> Line:
+        lines, played = self._lines, self._counts.requests
+        if not lines or (played >= len(lines) and not self._cycle):
+            raise ScriptExhausted(self._name, len(lines))
         self._counts.requests += 1
         self._requests.append(request)
-        return as_turn(turns[played % len(turns)], request)
+        return as_line(lines[played % len(lines)], request)
 
     @asynccontextmanager
     async def _play(self, request: ModelRequest) -> AsyncGenerator[EventStream]:
-        turn = self._next_turn(request)
-        if isinstance(turn, Fail) and turn.after == 0:
-            await trio.sleep(reply_of(turn).delay_s)
-            raise turn.make_error()
+        line = self._next_line(request)
+        if isinstance(line, Fail) and line.after == 0:
+            await trio.sleep(saying_of(line).delay_s)
+            raise error_of(line)
         await trio.lowlevel.checkpoint()
-        counts, performance = self._counts, _Performance(turn, request)
+        counts, performance = self._counts, _Performance(line, request)
         stream = EventStream(performance.next_event)
         counts.streams_opened += 1
         try:
@@ -147,7 +147,7 @@ class _ScriptedConnection:
 
     @asynccontextmanager
     async def stream(self, request: ModelRequest) -> AsyncGenerator[EventStream]:
-        """Play the next turn; see `Connection.stream`."""
+        """Play the next line; see `Connection.stream`."""
         if self.closed:
             raise trio.ClosedResourceError(f"provider {self._name!r} is not open any more")
         async with self._play(request) as stream:
@@ -155,26 +155,26 @@ class _ScriptedConnection:
 
 
 class _Performance:
-    """One turn being played: an event a time, each after its wait."""
+    """One line being played: an event a time, each after its wait."""
 
-    def __init__(self, turn: Turn, request: ModelRequest) -> None:
-        reply = reply_of(turn)
-        self._turn = turn
-        self._events: Iterator[ModelEvent] = events_of(turn, request)
+    def __init__(self, line: Line, request: ModelRequest) -> None:
+        say = saying_of(line)
+        self._line = line
+        self._events: Iterator[ModelEvent] = events_of(line, request)
         self._first = True
-        self._delay_s = reply.delay_s
-        self._token_s = reply.token_s
+        self._delay_s = say.delay_s
+        self._token_s = say.token_s
         self.outcome: Literal["finished", "failed", "left early"] = "left early"
 
     async def next_event(self, arrived: Callable[[ModelEvent], None]) -> None:
         event = next(self._events, None)
-        if event is None and isinstance(self._turn, Stall):
+        if event is None and isinstance(self._line, Stall):
             await trio.sleep_forever()
         await trio.sleep(self._pause_before(event))
         if event is None:
             self.outcome = "failed"
-            assert isinstance(self._turn, Fail), "a Reply ends with Finished, after which no event is asked for"
-            raise self._turn.make_error()
+            assert isinstance(self._line, Fail), "a Say ends with Finished, after which no event is asked for"
+            raise error_of(self._line)
         if isinstance(event, Finished):
             self.outcome = "finished"
         arrived(event)

@@ -32,6 +32,8 @@ class EventStream:
 
     async def __anext__(self) -> ModelEvent:
         while not self._arrived:
+            if self._waiting:
+                raise trio.BusyResourceError("another task waits for this stream's next event: it has one consumer")
             if self._failure is not None:
                 failure, self._failure = self._failure, None
                 raise failure
@@ -43,8 +45,7 @@ class EventStream:
         return self._arrived.popleft()
 
     async def _fetch(self) -> None:
-        if self._waiting:
-            raise trio.BusyResourceError("another task waits for this stream's next event; a stream has one consumer")
+        # Until it comes back: cancelled or failed, it ends the stream.
         self._waiting = self._ended = True
         try:
             await self._more(self._arrived.append)

@@ -41,8 +41,8 @@ class LeftTasks(trio.abc.Instrument):
 
     def task_exited(self, task: trio.lowlevel.Task) -> None:
         root = trio.lowlevel.current_root_task()
-        if root is None or not root.child_nurseries:
-            return
+        if root is None or len(root.child_nurseries) < 2:
+            return  # before the main task is there, or after it is gone
         # Invariant of trio's `Runner.init`: the outermost nursery holds the task that serves `run_sync_soon`, the one
         # inside it the system tasks, the innermost the main task alone.
         _, *system, main = root.child_nurseries

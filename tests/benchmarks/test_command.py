@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import trio
 
 from actrio.benchmarks import _command
 from actrio.benchmarks._command import main
@@ -15,11 +16,13 @@ calls: list[int] = []
 
 
 async def twice(size: int) -> float:
+    await trio.lowlevel.checkpoint()
     calls.append(size)
     return 2.0
 
 
 async def once(size: int) -> float:
+    await trio.lowlevel.checkpoint()
     return 1.0
 
 
@@ -83,7 +86,7 @@ def test_list_shows_questions_and_runs_nothing(capsys: pytest.CaptureFixture[str
     [
         ([], "say which suite to run: kernel"),
         (["nonsense"], "invalid choice: 'nonsense'"),
-        (["kernel", "--rounds", "4"], "4 are too few"),
+        (["kernel", "--rounds", "4"], "4 is too few"),
         (["kernel", "--rounds", "many"], "'many' is not a whole number"),
         (["kernel", "--only", "third", "first"], "no scenario third in kernel; there are first, second"),
         (["kernel", "--only"], "expected at least one argument"),

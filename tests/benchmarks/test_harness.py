@@ -25,10 +25,12 @@ def test_both_sides_take_turns_after_one_round_that_does_not_count() -> None:
     calls: list[tuple[str, int]] = []
 
     async def actrio(size: int) -> float:
+        await trio.lowlevel.checkpoint()
         calls.append(("A", size))
         return float(len(calls))
 
     async def baseline(size: int) -> float:
+        await trio.lowlevel.checkpoint()
         calls.append(("B", size))
         return 1.0
 
@@ -41,6 +43,7 @@ def test_each_side_runs_in_a_trio_run_of_its_own() -> None:
     roots: list[trio.lowlevel.Task | None] = []
 
     async def side(size: int) -> float:
+        await trio.lowlevel.checkpoint()
         roots.append(trio.lowlevel.current_root_task())
         return 1.0
 
@@ -52,6 +55,7 @@ def test_garbage_is_collected_before_a_measurement_and_the_collector_stays_on() 
     collections = gc.get_stats()[2]["collections"]
 
     async def side(size: int) -> float:
+        await trio.lowlevel.checkpoint()
         return 1.0 if gc.isenabled() and gc.get_stats()[2]["collections"] == collections + 1 else 0.0
 
     assert run_side(side, 1) == 1.0
@@ -59,6 +63,7 @@ def test_garbage_is_collected_before_a_measurement_and_the_collector_stays_on() 
 
 def test_work_done_wrong_fails_the_measurement() -> None:
     async def wrong(size: int) -> float:
+        await trio.lowlevel.checkpoint()
         raise AssertionError
 
     with pytest.raises(AssertionError):
@@ -67,6 +72,7 @@ def test_work_done_wrong_fails_the_measurement() -> None:
 
 def test_a_question_is_the_first_line_of_what_is_given() -> None:
     async def side(size: int) -> float:
+        await trio.lowlevel.checkpoint()
         return 1.0
 
     assert scenario(side, side).question == "Which?"

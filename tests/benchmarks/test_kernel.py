@@ -7,7 +7,15 @@ from actrio.benchmarks._harness import Scenario, measure, run_side
 from actrio.benchmarks.kernel import SCENARIOS, _ask, _ring
 from actrio.benchmarks.kernel._work import Double
 
-SIZES = {"ring": _ring.ACTORS + 10, "100-asks": 2, "broadcast": 1, "fan-in": 2, "tell-nowait": 2, "idle-bytes": 100}
+SIZES = {
+    "ring": _ring.ACTORS + 10,
+    "100-asks": 2,
+    "broadcast": 1,
+    "fan-in": 2,
+    "tell-nowait": 2,
+    "idle-bytes": 100,
+    "cancel": 1,
+}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=[one.name for one in SCENARIOS])

@@ -1,0 +1,103 @@
+"""What a user defines: an agent."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from attrs import field, frozen
+
+from actrio.actors import Actor, InvalidSpec
+from actrio.agents._actor import AgentActor
+from actrio.agents._conversation import as_sent
+from actrio.agents._ref import AgentRef
+from actrio.mailbox import InvalidBound
+from actrio.providers import Message, ModelRequest, Provider
+
+DEFAULT_CONCURRENCY = 8  # turns
+DEFAULT_HISTORY_LIMIT = 1_000  # messages
+DEFAULT_MAX_CONVERSATIONS = 10_000
+DEFAULT_MAX_EVENTS = 100_000  # about 15 MB, if a turn ever has as many
+
+
+def _unchecked(value: object) -> object:
+    """A value whose annotation not every caller's type checker has seen to."""
+    return value
+
+
+@frozen
+class Agent:
+    """An agent: a model with instructions, spawned as an actor: ``ref = await runtime.spawn(Agent("writer", model))``.
+
+    A definition has no state. It may be spawned any number of times, in any runtime; each time it has conversations of
+    its own, which outlive restarts of the actor and end with its ref. The model is opened once a runtime, by the first
+    turn that needs it, however many agents share it.
+
+    Args:
+        name: The actor's name, unless ``spawn`` is given another.
+        model: A provider: ``LocalProvider()``, ``ScriptedProvider("Hello.")``.
+        instructions: What the model is told before every conversation.
+        concurrency: How many turns go on at once; of one conversation never more than one.
+        history_limit: The most messages that are remembered of a conversation, and sent. Beyond it the oldest turns
+            are forgotten, each as a whole. 0: none.
+        max_conversations: The most conversations that are remembered; the longest unused is forgotten first.
+        max_events: The most pieces in which an answer may come. A turn keeps them all, so that it can be read again.
+        max_tokens, temperature, top_p, seed, stop: Passed on in each request, see ``ModelRequest``. None: the model's
+            own.
+
+    Raises:
+        InvalidSpec: no name, or a model that is no provider.
+        InvalidBound: a bound that cannot be.
+        ValueError: a setting of the request is out of its range.
+    """
+
+    name: str
+    model: Provider
+    instructions: str = ""
+    concurrency: int = field(default=DEFAULT_CONCURRENCY, kw_only=True)
+    history_limit: int = field(default=DEFAULT_HISTORY_LIMIT, kw_only=True)
+    max_conversations: int = field(default=DEFAULT_MAX_CONVERSATIONS, kw_only=True)
+    max_events: int = field(default=DEFAULT_MAX_EVENTS, kw_only=True)
+    max_tokens: int | None = field(default=None, kw_only=True)
+    temperature: float | None = field(default=None, kw_only=True)
+    top_p: float | None = field(default=None, kw_only=True)
+    seed: int | None = field(default=None, kw_only=True)
+    stop: str | Iterable[str] = field(default=(), kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        name, model = _unchecked(self.name), _unchecked(self.model)
+        if not isinstance(name, str) or not name or "/" in name:
+            raise InvalidSpec(str(name), "an agent's name is a text, not empty and without '/'")
+        if not isinstance(model, Provider):
+            problem = (
+                f"model={model!r} is no provider. Give one: LocalProvider(), or ScriptedProvider('Hello.') in a test"
+            )
+            raise InvalidSpec(name, problem)
+        for setting, least in (("concurrency", 1), ("history_limit", 0), ("max_conversations", 1), ("max_events", 1)):
+            value = getattr(self, setting)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise InvalidBound(name, setting, value, f"must be a whole number of at least {least}")
+        self.request((), "")
+
+    def request(self, history: Iterable[Message], text: str) -> ModelRequest:
+        """What the model is sent to answer a text."""
+        return ModelRequest(
+            as_sent(self.instructions, history, text),
+            max_tokens=self.max_tokens,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=self.seed,
+            stop=self.stop,
+        )
+
+    # For the runtime, see Definition
+
+    def make_actor(self) -> Actor:
+        """A fresh instance of its actor."""
+        return AgentActor(self)
+
+    def make_ref(self, node: Any) -> AgentRef:
+        """The ref of a new actor."""
+        return AgentRef(node, self)
+
+    def settings(self) -> dict[str, Any]:
+        """How it is spawned."""
+        return {"concurrency": self.concurrency}

@@ -1,0 +1,137 @@
+"""The record of one turn: written once, by the agent; read by anybody, at any time."""
+
+from types import TracebackType
+
+import trio
+
+from actrio.agents._errors import TurnInterrupted, TurnTooLong
+from actrio.agents._events import (
+    TextChunk,
+    TurnCancelled,
+    TurnCompleted,
+    TurnEvent,
+    TurnFailed,
+    TurnStarted,
+    TurnUsage,
+)
+from actrio.agents._reply import Reply
+from actrio.mailbox import Broadcast, Subscription
+from actrio.providers import Usage
+
+
+class TurnLog:
+    """All events of one turn, from the first to the last.
+
+    Args:
+        agent, conversation: Whose turn it is.
+        max_events: The most events between the first and the last.
+
+    Invariants: event n has the sequence number n; nothing follows a terminal event; ``over`` is set in the step in
+    which that is written; then exactly one of ``reply`` and ``error`` is there.
+
+    Nothing is ever dropped from it, so no reader holds up the agent, and none falls behind.
+    """
+
+    __slots__ = (
+        "_events", "_next", "_traceback", "agent", "conversation", "error",
+        "max_events", "over", "reply", "scope", "wish",
+    )  # fmt: skip
+
+    def __init__(self, agent: str, conversation: str | None, max_events: int) -> None:
+        self.agent = agent
+        self.conversation = conversation
+        self.max_events = max_events
+        self.over = trio.Event()
+        self.scope = trio.CancelScope()  # around whoever waits for the agent; cancelling it cancels the turn
+        self.wish: str | None = None  # why it is cancelled, once somebody said so
+        self.reply: Reply | None = None
+        self.error: Exception | None = None
+        self._traceback: TracebackType | None = None
+        self._events: Broadcast[TurnEvent] = Broadcast(f"turn of {agent}", keep=max_events + 2)
+        self._next = 0
+
+    def start(self) -> None:
+        """Write the first event."""
+        self._write(TurnStarted(self._next, self.agent, self.conversation))
+
+    def add_text(self, text: str) -> None:
+        """Write a piece of text. Raises: TurnTooLong, and nothing was written."""
+        sequence = self._next
+        if sequence > self.max_events:
+            raise TurnTooLong(self.agent, self.conversation, self.max_events)
+        self._events.send_nowait(TextChunk(sequence, text))
+        self._next = sequence + 1
+
+    def add_usage(self, usage: Usage) -> None:
+        """Write what it cost. Raises: TurnTooLong, and nothing was written."""
+        if self._next > self.max_events:
+            raise TurnTooLong(self.agent, self.conversation, self.max_events)
+        self._write(TurnUsage(self._next, usage))
+
+    # The end: the first one stands, and a later one does nothing.
+
+    def complete(self, reply: Reply) -> None:
+        """End with the whole answer."""
+        if not self.over.is_set():
+            self.reply = reply
+            self._end(TurnCompleted(self._next, reply))
+
+    def fail(self, error: Exception) -> None:
+        """End with an error, which every reader gets."""
+        if not self.over.is_set():
+            self.error, self._traceback = error, error.__traceback__
+            self._end(TurnFailed(self._next, error, self.text()))
+
+    def wish_end(self, reason: str) -> None:
+        """Cancel the turn for a reason, of which the first stands."""
+        if not self.over.is_set():
+            self.wish = self.wish or reason
+            self.scope.cancel()
+
+    def interrupt(self, reason: str) -> None:
+        """End because the turn was cancelled."""
+        if not self.over.is_set():
+            text = self.text()
+            self.error = TurnInterrupted(self.agent, self.conversation, reason, text)
+            self._end(TurnCancelled(self._next, reason, text))
+
+    def _end(self, event: TurnCompleted | TurnFailed | TurnCancelled) -> None:
+        self._write(event)
+        self._events.close()
+        self.over.set()
+
+    def _write(self, event: TurnEvent) -> None:
+        self._events.send_nowait(event)
+        self._next += 1
+
+    # Reading
+
+    def subscribe(self, after: int = -1) -> Subscription[TurnEvent]:
+        """A reader that begins with event ``after + 1``. Raises: ReplayUnavailable."""
+        # Everything is kept, so the policy never applies; this one leaves no trace that would have to be closed.
+        return self._events.subscribe("disconnect", after=after)
+
+    def text(self) -> str:
+        """What the model has said so far."""
+        if not self._next:
+            return ""
+        return "".join([event.text for event in self.subscribe().receive_batch_nowait() if type(event) is TextChunk])
+
+    def raise_error(self) -> None:
+        """Raise what ended the turn early, if anything did. Each time with the traceback that it had then."""
+        if self.error is not None:
+            raise self.error.with_traceback(self._traceback)
+
+    def outcome(self) -> Reply:
+        """The reply of a turn that is over, or its error raised."""
+        self.raise_error()
+        assert self.reply is not None, "a turn that is over has a reply or an error"
+        return self.reply
+
+    def outline(self) -> str:
+        """One line about it."""
+        state = "running" if self._next else "waiting"
+        if self.over.is_set():
+            state = "completed" if self.error is None else f"ended by {type(self.error).__name__}"
+        talk = "" if self.conversation is None else f", conversation {self.conversation!r}"
+        return f"of {self.agent!r}{talk}: {self._next} events, {state}"

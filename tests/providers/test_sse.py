@@ -1,0 +1,81 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actrio.providers._sse import EventTooLong, SseSplitter
+
+
+def split(*chunks: bytes, limit: int = 1000) -> list[bytes]:
+    splitter = SseSplitter(limit)
+    return [event for chunk in chunks for event in splitter.feed(chunk)]
+
+
+def reference(stream: bytes) -> list[bytes]:
+    """The format as its specification tells it, for the whole stream at once."""
+    events: list[bytes] = []
+    data: list[bytes] = []
+    *lines, _ = re.split(rb"\r\n|\r|\n", stream.removeprefix(b"\xef\xbb\xbf"))
+    for line in lines:
+        if not line:
+            events += [b"\n".join(data)] if data else []
+            data = []
+        elif line == b"data" or line.startswith(b"data:"):
+            data.append(line[5:].removeprefix(b" "))
+    return events
+
+
+# Streams of the parts that matter, so that they meet often.
+streams = st.lists(
+    st.sampled_from(
+        [b"data: ", b"data:", b"data", b"event: x", b": ping", b":", b"id", b"a", b" ", b"\xc3", b"\xef\xbb\xbf", b"{}"]
+        + 2 * [b"\n", b"\r", b"\r\n", b"\n\n", b"\r\n\r\n"]
+    ),
+    max_size=40,
+).map(b"".join)
+
+
+@given(streams, st.data())
+def test_however_it_is_cut_it_gives_what_the_specification_says(stream: bytes, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
+    chunks = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+
+    assert split(*chunks) == reference(stream)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"], ids=["LF", "CR", "CRLF"])
+def test_it_can_be_cut_at_every_byte(end: bytes) -> None:
+    stream = end.join(
+        [b": hello", b"data: Gr\xc3\xbc\xc3\x9fe", b"data:two", b"", b"", b"event: x", b"data", b"", b"data: cut"]
+    )
+    expected = [b"Gr\xc3\xbc\xc3\x9fe\ntwo", b""]
+
+    assert split(stream) == expected
+    assert split(*(bytes([byte]) for byte in stream)) == expected
+    for cut in range(len(stream)):
+        assert split(stream[:cut], stream[cut:]) == expected
+
+
+def test_a_line_over_the_limit_is_an_error_that_names_the_limit() -> None:
+    assert split(b"data: ", b"x" * 94, b"\n\n", limit=100) == [b"x" * 94]
+    for chunks in ([b"data: " + b"x" * 100], [b"x" * 60, b"x" * 60], [b"data: " + b"x" * 100 + b"\n\n"]):
+        with pytest.raises(EventTooLong, match="100 bytes"):
+            split(*chunks, limit=100)
+
+
+def test_many_lines_of_one_event_count_together() -> None:
+    with pytest.raises(EventTooLong):
+        split(*[b"data: 0123456789\n"] * 10, limit=100)
+
+
+def test_comments_without_end_keep_nothing() -> None:
+    assert split(*[b": ping\n\n"] * 100, b"data: a\n\n", limit=20) == [b"a"]
+
+
+def test_events_before_an_error_are_not_lost() -> None:
+    events = SseSplitter(limit=10).feed(b"data: a\n\ndata: 0123456789\n\n")
+
+    assert next(events) == b"a"
+    with pytest.raises(EventTooLong):
+        next(events)
