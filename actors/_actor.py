@@ -4,7 +4,18 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Hashable
 from types import UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, ForwardRef, TypeVar, Union, get_args, get_origin, get_type_hints, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    ForwardRef,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
 from attrs import frozen
 
@@ -69,7 +80,7 @@ class Actor:
 
     __actrio_handlers__: ClassVar[dict[type, Handler]] = {}  # {message type: its handler}, as declared
     __actrio_table__: ClassVar[dict[type, Handler]] = {}  # the same, and subtypes as they are met
-    _actrio_cell: "Cell | None" = None
+    __actrio_cell__: "Cell | None" = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -79,6 +90,8 @@ class Actor:
             table.update(base.__dict__.get("__actrio_handlers__", {}))
         for name, function in cls.__dict__.items():
             raises = getattr(function, _MARK, None)
+            if hasattr(getattr(function, "__func__", None), _MARK):
+                raise HandlerError(cls.__qualname__, name, "must be a plain method, no staticmethod or classmethod")
             if raises is None:
                 if any(hasattr(base.__dict__.get(name), _MARK) for base in cls.__mro__[1:]):
                     raise HandlerError(cls.__qualname__, name, "overrides a handler; mark it with @handles, too")
@@ -95,11 +108,11 @@ class Actor:
     @property
     def ctx(self) -> "Context":
         """What the actor may do in its runtime. Not there yet in ``__init__``; use ``started``."""
-        if self._actrio_cell is None:
+        if self.__actrio_cell__ is None:
             raise HandlerError(
                 type(self).__qualname__, "ctx", "is there once the actor is spawned; use started(), not __init__"
             )
-        return self._actrio_cell.make_context()
+        return self.__actrio_cell__.make_context()
 
     async def started(self) -> None:
         """Runs before the first message. An error here fails the spawn, or counts as a crash in a restart."""
@@ -127,7 +140,7 @@ def _message_types(cls: type, name: str, function: Any) -> tuple[type, ...]:
     try:
         hints = get_type_hints(function)
     except NameError as error:
-        raise wrong(f"annotation cannot be resolved ({error}); define the type at module level, before the class") from error
+        raise wrong(f"annotation cannot be resolved ({error}); define it at module level, before the class") from error
     if parameters[1].name not in hints:
         raise wrong(f"its message {parameters[1].name!r} has no annotation; write the type it handles")
     annotation = hints[parameters[1].name]
@@ -135,7 +148,7 @@ def _message_types(cls: type, name: str, function: Any) -> tuple[type, ...]:
     types: list[type] = []
     for member in members:
         message_type = get_origin(member) or member
-        if not isinstance(message_type, type) or message_type is NoneType:
+        if not isinstance(message_type, type) or message_type in (NoneType, Any):
             raise wrong(f"its message is annotated with {member!r}, which is not a class")
         _check_return(wrong, message_type, hints)
         types.append(message_type)
@@ -149,9 +162,10 @@ def _check_return(wrong: Callable[[str], HandlerError], message_type: type, hint
     wanted = reply_type(message_type)
     if _fits(given, wanted):
         return
-    shown = getattr(given, "__name__", given)
+    shown = "None" if given is NoneType else getattr(given, "__name__", given)
     if wanted is NoneType and not issubclass(message_type, Request):
-        raise wrong(f"returns {shown}, but {message_type.__name__} is no Request: return None, or derive it from Request")
+        name = message_type.__name__
+        raise wrong(f"returns {shown}, but {name} is no Request: return None, or derive {name} from Request")
     raise wrong(f"returns {shown}, but {message_type.__name__} asks for {getattr(wanted, '__name__', wanted)}")
 
 

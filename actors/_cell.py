@@ -16,7 +16,7 @@ from actrio.actors._histogram import Histogram
 from actrio.actors._lifecycle import State
 from actrio.actors._metrics import ActorMetrics
 from actrio.actors._node import Node, wait_quiet
-from actrio.actors._pool import run_in
+from actrio.actors._pool import Pool, run_in
 from actrio.mailbox import AskEnvelope, DeadReason, Envelope, Inbox, Stage
 from actrio.mailbox._cycles import end_wait
 from actrio.mailbox._working import current_inbox, message_in_hand, workers
@@ -28,21 +28,23 @@ if TYPE_CHECKING:
 
 
 _RUNNING = State.RUNNING
+_set_current_inbox = current_inbox.set
 
 
 @frozen
 class Aside:
-    """What a task works on while it runs a hook."""
+    """What a task works on while it runs a hook; ``depth`` as in Working."""
 
     envelope: Envelope[Any]
+    depth: int
 
 
 class Cell(Node):
     """One class actor.
 
     Attributes: ``actor``, the instance, None without one; ``table``, its handlers; ``scheduled``, whether it is in the
-    run queue; ``handling`` and ``queueing``, its durations; ``context``, made when first used; ``variables``, the context
-    variables of the task that spawned it.
+    run queue; ``handling`` and ``queueing``, its durations; ``context``, made when first used; ``variables``, a copy of
+    the context variables of the task that spawned it; ``key_error``, what ``conversation`` raised for the next message.
 
     Invariant: while RUNNING, it is in the run queue, or being run, or its inbox is armed, or as many messages are in
     hand as it may hold: mail never waits unseen.
@@ -53,14 +55,14 @@ class Cell(Node):
     def __init__(self, runtime: "Runtime", parent: "SupervisorNode", spec: "ChildSpec", name: str) -> None:
         self.actor: Actor | None = None
         self.table: dict[type, Handler] = {}
-        self.scheduled = False
-        self.handling = Histogram()
-        self.queueing = Histogram()
+        self.scheduled: bool = False
+        self.handling: Histogram = Histogram()
+        self.queueing: Histogram = Histogram()
         self.context: Context | None = None
         self.key_error: Exception | None = None
-        self.pool = runtime.pool
+        self.pool: Pool = runtime.pool
         super().__init__(runtime, parent, spec, name)
-        self.variables = copy_context()
+        self.variables: ContextVars = copy_context()
         self.variables.run(current_inbox.set, self.inbox)
 
     def _make_inbox(self) -> Inbox[Any]:
@@ -112,12 +114,12 @@ class Cell(Node):
 
     def find_handler(self, envelope: Envelope[Any]) -> Handler | None:
         """The handler for a type seen for the first time: that of its nearest base. None: the message is buried."""
-        message_type = type(envelope.message)
+        message_type: type[Any] = envelope.message.__class__
         for base in message_type.__mro__:
             if base in self.table:
                 self.table[message_type] = self.table[base]  # for all of this class; there are only so many types
                 return self.table[base]
-        handled = tuple(sorted(one.__name__ for one in type(self.actor).__actrio_handlers__))
+        handled = tuple(sorted(one.__name__ for one in (self.actor or Actor).__actrio_handlers__))
         envelope.die(DeadReason.UNHANDLED, NoHandler(self.name, message_type.__name__, handled))
         return None
 
@@ -131,7 +133,7 @@ class Cell(Node):
             raise error
         if isinstance(envelope, AskEnvelope):
             context: ContextVars = envelope.context
-            context.run(current_inbox.set, self.inbox)
+            context.run(_set_current_inbox, self.inbox)
             return context
         if self.inbox.concurrency == 1:
             return self.variables
@@ -142,7 +144,7 @@ class Cell(Node):
         if envelope.stage.value != "in hand":
             self.crash(error, taken=False)
             return
-        handler = self.table.get(type(envelope.message))
+        handler = self.table.get(envelope.message.__class__)
         expected = handler is not None and isinstance(error, handler.raises)
         if self.spec.redeliver and not expected and not envelope.abandoned and self.state is State.RUNNING:
             self.inbox.put_back(envelope)
@@ -150,7 +152,7 @@ class Cell(Node):
             return
         taken = envelope.break_off(error)
         if taken and (expected or self.state is not State.RUNNING):
-            self.last_error = error
+            self.note_error(error)
         else:
             self.crash(error, taken=taken)
 
@@ -161,7 +163,7 @@ class Cell(Node):
         actor = factory.make_actor() if self.spec.kind == "definition" else factory(*self.spec.args)
         if not isinstance(actor, Actor):
             raise InvalidSpec(self.name, f"{factory!r} gave {type(actor).__name__}, which is no Actor")
-        actor._actrio_cell = self  # noqa: SLF001 - the one place that gives it
+        actor.__actrio_cell__ = self
         self.actor = actor
         self.table = actor.__actrio_table__
         return None if type(actor).started is Actor.started else self._run_hook(actor.started())
@@ -177,7 +179,7 @@ class Cell(Node):
     def make_context(self) -> Context:
         """The actor's ``ctx``, made when first used."""
         if self.context is None:
-            self.context = Context(self)
+            self.context = Context(self, closed=self.state is State.STOPPING)
         return self.context
 
     async def _run_hook(self, work: Any) -> None:
@@ -187,7 +189,7 @@ class Cell(Node):
             waiter.waits = [*(waiter.waits or ()), aside]
         task = trio.lowlevel.current_task()
         before = workers.get(task)
-        workers[task] = Aside(aside)
+        workers[task] = Aside(aside, len(task.child_nurseries))
         self.inbox.aside = aside
         try:
             await run_in(self.variables, work)
@@ -228,7 +230,7 @@ class Cell(Node):
         snapshot = super().metrics()
         return ActorMetrics(
             snapshot.name,
-            self.kind if self.spec.kind == "class" else type(self.actor).__name__.lower(),
+            self.kind,
             snapshot.state,
             snapshot.mailbox,
             snapshot.restarts,

@@ -24,9 +24,9 @@ class Context:
 
     __slots__ = ("_cell", "_children", "_closed", "_tasks")
 
-    def __init__(self, cell: "Cell") -> None:
+    def __init__(self, cell: "Cell", *, closed: bool = False) -> None:
         self._cell = cell
-        self._closed = False
+        self._closed = closed
         self._tasks: ChildTasks | None = None
         self._children: SupervisorNode | None = None
 
@@ -88,7 +88,7 @@ class Context:
         cell = self._cell
         if Down not in cell.table:
             raise NoHandler(cell.name, Down.__name__, tuple(sorted(one.__name__ for one in cell.table)))
-        ref._node.add_watcher(self._cell.inbox)  # noqa: SLF001 - refs hide their node from users, not from here
+        ref.notify(self._cell.inbox)
 
     def stop(self) -> None:
         """Ask for this actor to be stopped for good, after the message in hand. Returns at once."""
@@ -117,7 +117,8 @@ class Context:
 class ChildTasks:
     """A nursery that opens when first used, in a task of the runtime.
 
-    An error in one of its tasks cancels the others and crashes the actor, as a nursery would. Cancelled and waited for
+    An error in one of its tasks cancels the others and crashes the actor, as a nursery would; alone it does so as
+    itself, several do as an exception group. Cancelled and waited for
     when the actor's instance ends.
     """
 
@@ -161,8 +162,8 @@ class ChildTasks:
                     self._waiting.clear()
                     self._opened.set()
                     await trio.sleep_forever()
-        except Exception as error:
-            self._cell.crash(error, taken=False)
+        except ExceptionGroup as group:
+            self._cell.crash(group.exceptions[0] if len(group.exceptions) == 1 else group, taken=False)
         finally:
             self._closed.set()
 
@@ -175,6 +176,8 @@ class ChildTasks:
 class _ActorLog(logging.LoggerAdapter[logging.Logger]):
     def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, MutableMapping[str, Any]]:
         envelope = message_in_hand()
+        if envelope is not None and envelope is envelope.inbox.aside:
+            envelope = None  # a hook, which works on no message
         message = "-" if envelope is None else type(envelope.message).__name__
         extra = {**(self.extra or {}), "message_type": message, **kwargs.get("extra", {})}
         return f"[{extra['actor']} {message}] {msg}", {**kwargs, "extra": extra}

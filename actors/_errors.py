@@ -37,7 +37,7 @@ class NameTaken(ActrioError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"the name {name!r} is taken by a living actor. Choose another, leave it out, or stop that one")
+        super().__init__(f"the name {name!r} is taken by a living actor. Choose another, or stop that one")
 
 
 class UnknownActor(ActrioError, LookupError):
@@ -70,8 +70,8 @@ class RestartsExceeded(ActrioError):
         self.intensity = intensity
         self.period = period
         super().__init__(
-            f"supervisor {supervisor!r} gives up: {child!r} crashed, and that would be more than {intensity} restarts in "
-            f"{period:g} s. Mend the crash (the cause of this error), or raise intensity or period"
+            f"supervisor {supervisor!r} gives up: {child!r} crashed, and that would be more than {intensity} restarts "
+            f"in {period:g} s. Mend the crash (the cause of this error), or raise intensity or period"
         )
 
 

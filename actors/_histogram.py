@@ -1,6 +1,7 @@
 """Durations in log-scaled buckets: cheap to record, exact counts, quantiles within a tenth."""
 
 from bisect import bisect_left, bisect_right
+from math import sqrt
 
 from attrs import frozen
 from msgspec import Struct
@@ -40,9 +41,6 @@ class Histogram(Struct, gc=False):
 
     def record_all(self, durations: list[float]) -> None:
         """Count many at once, for half the price of each alone: by buckets, not one by one. Sorts the list."""
-        if len(durations) == 1:
-            self.record(durations[0])
-            return
         durations.sort()
         counts, start, total = self.counts, 0, len(durations)
         while start < total:
@@ -70,5 +68,5 @@ class Histogram(Struct, gc=False):
                 if index == 0:
                     return min(_SHORTEST / 2, self.longest)
                 upper = BOUNDS[index] if index < len(BOUNDS) else BOUNDS[-1]
-                return min((BOUNDS[index - 1] * upper) ** 0.5, self.longest)
+                return min(sqrt(BOUNDS[index - 1] * upper), self.longest)
         return self.longest

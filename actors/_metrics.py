@@ -16,8 +16,8 @@ class ActorMetrics:
     mailbox: InboxStatistics
     restarts: int
     last_error: str | None
-    handling: Durations = Durations()
-    queueing: Durations = Durations()
+    handling: Durations = field(factory=Durations)
+    queueing: Durations = field(factory=Durations)
 
 
 @frozen
@@ -55,12 +55,12 @@ class Totals:
 class RuntimeMetrics:
     """A snapshot of a whole runtime.
 
-    Attributes: ``at`` (Trio's clock, seconds), ``actors`` (the living ones by name), ``totals`` (stopped ones included),
-    ``workers`` (tasks that run class actors), ``restarts`` (of all actors ever).
+    Attributes: ``at`` (Trio's clock, seconds), ``actors`` (the living ones by name), ``totals`` (with the stopped
+    ones), ``workers`` (tasks that run class actors), ``restarts`` (of all actors ever).
     """
 
     at: float
     actors: dict[str, ActorMetrics] = field(factory=dict[str, ActorMetrics])
-    totals: Totals = Totals()
+    totals: Totals = field(factory=Totals)
     workers: int = 0
     restarts: int = 0

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
     from actrio.actors._ref import ActorRef
     from actrio.actors._runtime import Runtime
     from actrio.actors._spec import ChildSpec
-    from actrio.actors._supervisor import SupervisorNode
 
 
 @frozen
 class Down:
-    """An actor has stopped for good. Attributes: ``ref``, ``reason`` (one line), ``error`` (the crash, if it was one)."""
+    """An actor has stopped for good. Attributes: ``ref``, ``reason`` (one line), ``error`` (if a crash ended it)."""
 
     ref: "ActorRef[Any]"
     reason: str
@@ -46,8 +45,8 @@ class Building:
 class Node:
     """The common part of class actors, coroutine actors and supervisors.
 
-    The runtime's own tasks alone call :meth:`start`, :meth:`end` and :meth:`retire`; an instance exists between ``start``
-    and ``end``. :meth:`crash` is called by whoever runs the instance, at most once an instance.
+    The runtime's own tasks alone call :meth:`start`, :meth:`end` and :meth:`retire`; an instance exists between
+    ``start`` and ``end``. :meth:`crash` is called by whoever runs the instance, at most once an instance.
     """
 
     __slots__ = (
@@ -55,6 +54,7 @@ class Node:
         "_ended",
         "_retired",
         "cut_reason",
+        "down",
         "for_good",
         "inbox",
         "last_error",
@@ -70,24 +70,28 @@ class Node:
         "watching",
     )
 
-    kind = "actor"
+    @property
+    def kind(self) -> str:
+        """What sort of actor it is, for people."""
+        return "actor" if self.spec.kind == "class" else str(getattr(self.spec.factory, "kind", self.spec.kind))
 
     def __init__(self, runtime: "Runtime", parent: "Node | None", spec: "ChildSpec", name: str) -> None:
-        self.runtime = runtime
-        self.parent = parent
-        self.spec = spec
-        self.name = name
-        self.state = State.NEW
+        self.runtime: Runtime = runtime
+        self.parent: Node | None = parent
+        self.spec: ChildSpec = spec
+        self.name: str = name
+        self.state: State = State.NEW
         self.inbox: Inbox[Any] = self._make_inbox()
         self.ref: ActorRef[Any] = runtime.make_ref(self, spec)
         self.inbox.owner = self.ref
-        self.restarts = 0
+        self.restarts: int = 0
         self.last_error: Exception | None = None
-        self.cut_reason = "stopped"  # what a message that is cut off is told
-        self.retiring = False  # it was asked to stop for good
-        self.for_good = False  # the end under way is the last
+        self.cut_reason: str = "stopped"  # what a message that is cut off is told
+        self.down: Down | None = None  # once STOPPED
+        self.retiring: bool = False  # it was asked to stop for good
+        self.for_good: bool = False  # the end under way is the last
         self.watchers: list[Inbox[Any]] | None = None  # each gets one Down as a signal
-        self.watching = 0  # tasks in watch()
+        self.watching: int = 0  # tasks in watch()
         self._building: Building | None = None  # while STARTING
         self._ended: trio.Event | None = None  # while STOPPING
         self._retired: trio.Event | None = None  # made by the first who waits
@@ -205,7 +209,7 @@ class Node:
             return
         self.move(Signal.RETIRE)
         self.inbox.close(reason)
-        down = Down(self.ref, reason, error)
+        self.down = down = Down(self.ref, self.inbox.stopped or reason, error)
         for inbox in self.watchers or ():
             inbox.signal(down)
         self.runtime.forget(self)
@@ -229,6 +233,10 @@ class Node:
         self.runtime.log.warning("actor %s crashed: %s", self.name, type(error).__name__)
         assert self.parent is not None
         self.parent.child_crashed(self, error, taken=taken)
+
+    def note_error(self, error: Exception) -> None:
+        """Keep an error that an asker took, for the metrics."""
+        self.last_error = error
 
     # What supervisors add
 
@@ -266,12 +274,13 @@ class Node:
             await self._retired.wait()
         else:
             await trio.lowlevel.checkpoint()
-        return Down(self.ref, self.inbox.stopped or "stopped", self.last_error)
+        assert self.down is not None
+        return self.down
 
     def add_watcher(self, inbox: Inbox[Any]) -> None:
         """Signal :class:`Down` to an inbox when this has stopped, at once if it has."""
-        if self.state is State.STOPPED:
-            inbox.signal(Down(self.ref, self.inbox.stopped or "stopped", self.last_error))
+        if self.down is not None:
+            inbox.signal(self.down)
         elif self.watchers is None:
             self.watchers = [inbox]
         elif inbox not in self.watchers:

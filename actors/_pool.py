@@ -13,7 +13,6 @@ after it was cancelled: that is the scope that cancels a single message's work.
 """
 
 import types
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
@@ -22,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from actrio.actors._histogram import BOUNDS
 from actrio.actors._lifecycle import State
 from actrio.mailbox import Envelope
 from actrio.mailbox._working import workers
@@ -30,8 +28,8 @@ from actrio.mailbox._working import workers
 if TYPE_CHECKING:
     from actrio.actors._cell import Cell
 
-BUDGET = 64  # messages, and
-TIME_BUDGET = 0.005  # seconds, that are handled before other tasks of the program run
+BUDGET = 1_000  # messages, and
+TIME_BUDGET = 0.001  # seconds, that are handled before other tasks of the program run
 IDLE_WORKERS = 32  # kept for the next suspended handlers; more end themselves
 
 _RUNNING = State.RUNNING
@@ -47,13 +45,13 @@ class Pool:
     __slots__ = ("clock", "closed", "dispatching", "idle", "nursery", "ready", "workers")
 
     def __init__(self, nursery: trio.Nursery, clock: Callable[[], float]) -> None:
-        self.nursery = nursery
-        self.clock = clock
+        self.nursery: trio.Nursery = nursery
+        self.clock: Callable[[], float] = clock
         self.ready: deque[Cell] = deque()
         self.idle: list[Worker] = []  # parked, without the role
-        self.dispatching = False
-        self.workers = 0
-        self.closed = False
+        self.dispatching: bool = False
+        self.workers: int = 0
+        self.closed: bool = False
 
     def appoint(self) -> None:
         """Give the role of dispatcher, which nobody has, to an idle worker or a new one."""
@@ -78,8 +76,10 @@ class Worker:
 
     Attributes: ``task``, itself; ``has_role``, whether it is the dispatcher; ``cell`` and ``envelope``, what it runs
     now, None between messages; ``budget`` and ``since``, what is left before it lets other tasks run; ``used_up``,
-    whether its scope was cancelled and has to be replaced.
+    whether its scope was cancelled and has to be replaced. ``depth`` is that of Working: it opens no nursery itself.
     """
+
+    depth = 0
 
     __slots__ = ("budget", "cell", "envelope", "has_role", "pool", "scope", "since", "task", "used_up")
 
@@ -106,13 +106,15 @@ class Worker:
                     with trio.CancelScope() as self.scope:
                         self.used_up = False
                         serving = await self._serve()
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001 - told to the actor's supervisor
                     # What the scope left of a group that also held its Cancelled.
                     self._end_message(error)
                 else:
-                    self._end_message(None)
+                    self._end_message()
         finally:
-            self._end_message(None)
+            if self.cell is not None:
+                self.cell.cut_reason = "the runtime was cancelled"
+            self._end_message()
             self.pool.workers -= 1
             del workers[self.task]
 
@@ -121,7 +123,7 @@ class Worker:
         pool = self.pool
         return not self.has_role and len(pool.idle) >= IDLE_WORKERS and (pool.dispatching or not pool.ready)
 
-    def _end_message(self, error: Exception | None) -> None:
+    def _end_message(self, error: Exception | None = None) -> None:
         """End the message whose work was cancelled, if there is one."""
         envelope, cell = self.envelope, self.cell
         self.envelope = self.cell = None
@@ -129,8 +131,7 @@ class Worker:
             return
         envelope.scope = None
         if error is None:
-            late = envelope.deadline <= trio.current_time() and cell.state is _RUNNING
-            envelope.cut("the deadline of the ask has passed" if late else cell.cut_reason)
+            envelope.cut(cell.cut_reason)
         else:
             cell.handler_failed(envelope, error)
         cell.rearm()
@@ -168,11 +169,11 @@ class Worker:
         self.pool.idle.remove(self)
         return trio.lowlevel.Abort.SUCCEEDED
 
-    def _run_batch(self, cell: "Cell") -> Awaitable[Any] | None:
-        """Handle messages of one actor until its batch is done or there are none; or until a handler suspends, which
-        gives the rest of it.
+    def _run_batch(self, cell: "Cell") -> Awaitable[Any] | None:  # noqa: C901, PLR0912, PLR0915 - one hot loop
+        """Handle messages of one actor until there are none or the budget is spent.
 
-        This is the hot path: for a handler that does not suspend, all that a message costs is in this loop.
+        Or until a handler suspends: that gives the rest of it. This is the hot path: for a handler that does not
+        suspend, all that a message costs is in this loop.
         """
         inbox, table, clock, actor = cell.inbox, cell.table, self.pool.clock, cell.actor
         if cell.state is not _RUNNING:
@@ -190,7 +191,7 @@ class Worker:
             envelope = inbox.take()
             if envelope is None:
                 break
-            handler = table.get(type(envelope.message)) or cell.find_handler(envelope)
+            handler = table.get(envelope.message.__class__) or cell.find_handler(envelope)
             if handler is None:
                 continue
             self.envelope = envelope
@@ -205,7 +206,7 @@ class Worker:
                 trap = context.run(work.send, None)
             except StopIteration as stop:
                 envelope.succeed(stop.value)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - told to the asker or the supervisor
                 cell.handler_failed(envelope, error)
                 if cell.state is not _RUNNING:
                     latest = -inf
@@ -222,9 +223,12 @@ class Worker:
                 self.budget = 0
                 break
         self.budget -= len(times)
-        if waits:
+        if len(waits) == 1:
+            cell.queueing.record(waits[0])
+            if times:
+                cell.handling.record(times[0])
+        elif waits:
             cell.queueing.record_all(waits)
-        if times:
             cell.handling.record_all(times)
         return rest
 
@@ -247,7 +251,7 @@ class Worker:
             pool.appoint()
         try:
             value = await rest
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told to the asker or the supervisor
             envelope.scope = None
             cell.handler_failed(envelope, error)
         else:

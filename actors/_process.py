@@ -1,6 +1,6 @@
 """A coroutine actor in its runtime: ``async def actor(inbox, *args)`` in a task of its own."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from actrio.actors._supervisor import SupervisorNode
 
 
-class ReturnedEarly(Exception):  # noqa: N818 - not raised: it stands where a crash's error stands
-    """A permanent coroutine actor returned, which restarts it."""
+class ReturnedEarly(Exception):
+    """A permanent coroutine actor returned, which restarts it. Not raised: it stands where a crash's error stands."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name} returned, and it is permanent")
@@ -30,8 +30,6 @@ class Process(Node):
     """
 
     __slots__ = ("_done", "_scope")
-
-    kind = "coroutine"
 
     def __init__(self, runtime: "Runtime", parent: "SupervisorNode", spec: "ChildSpec", name: str) -> None:
         super().__init__(runtime, parent, spec, name)
@@ -55,7 +53,7 @@ class Process(Node):
                 self.inbox.settle_in_hand()
                 self._returned()
             self._cut_in_hand()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told to the askers or the supervisor
             self._failed(error)
         finally:
             self._cut_in_hand()
@@ -72,6 +70,8 @@ class Process(Node):
             self.parent.child_returned(self)
 
     def _failed(self, error: Exception) -> None:
+        if isinstance(error, trio.EndOfChannel) and self.state is not State.RUNNING:
+            return  # the end of its inbox, which it was given, let out of the function
         taken = False
         for envelope in reversed(tuple(self.inbox.in_hand)):  # so that those put back are in order again
             if self.spec.redeliver and not envelope.abandoned and self.state is State.RUNNING:

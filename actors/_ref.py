@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from actrio.actors._lifecycle import State
     from actrio.actors._metrics import ActorMetrics
     from actrio.actors._node import Down, Node
+    from actrio.mailbox import Inbox
 
 M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")
@@ -101,6 +102,10 @@ class ActorRef(Generic[M_contra]):
         Who waits here takes the actor's last crash: it then counts as handled.
         """
         return await self._node.watch()
+
+    def notify(self, inbox: "Inbox[Any]") -> None:
+        """Have a :class:`Down` put before the mail of ``inbox`` once the actor has stopped, at once if it has."""
+        self._node.add_watcher(inbox)
 
     def metrics(self) -> "ActorMetrics":
         """A frozen snapshot of this actor."""

@@ -1,11 +1,11 @@
 """The runtime: opened by the host, owner of every task."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, TypeVarTuple, overload
+from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
 
 import trio
 
@@ -20,16 +20,11 @@ from actrio.actors._pool import Pool
 from actrio.actors._process import Process
 from actrio.actors._ref import ActorRef, SupervisorRef
 from actrio.actors._resources import Resources
-from actrio.actors._spec import ChildSpec, Definition, plain_spec
+from actrio.actors._spec import ChildSpec, Definition, SpawnSettings, plain_spec
 from actrio.actors._supervision import DEFAULT_INTENSITY, DEFAULT_PERIOD, RestartPolicy, Supervisor
 from actrio.actors._supervisor import Family, SupervisorNode
 from actrio.actors._topics import Topic, WrongTopicType
 from actrio.mailbox import ActorStopped, Broadcast, DeadReason, Envelope, Inbox, Lagged, Subscription
-
-if TYPE_CHECKING:
-    from typing import Unpack
-
-    from actrio.actors._spec import SpawnSettings
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -38,7 +33,6 @@ Ts = TypeVarTuple("Ts")
 
 SPAWN_BUDGET = 16  # spawns without a wait before other tasks run
 KEPT_EVENTS = 1_000  # dead letters, and life events, kept for a late subscriber
-
 
 
 class Runtime:
@@ -51,40 +45,43 @@ class Runtime:
 
     def __init__(self, nursery: trio.Nursery, policy: RestartPolicy, seed: int | None) -> None:
         self.nursery = nursery
-        self.clock = _fast_clock()
-        self.random = Random(seed)  # noqa: S311 - jitter, not secrets
-        self.log = logging.getLogger("actrio.runtime")
-        self.pool = Pool(nursery, self.clock)
+        self._now = trio.lowlevel.current_clock().current_time
+        self.clock: Callable[[], float] = _fast_clock()
+        self.random: Random = Random(seed)  # noqa: S311 - jitter, not secrets
+        self.log: logging.Logger = logging.getLogger("actrio.runtime")
+        self.pool: Pool = Pool(nursery, self.clock)
         self._dead_letters: Broadcast[DeadLetter] = Broadcast("dead letters", keep=KEPT_EVENTS)
         self._events: Broadcast[LifeEvent] = Broadcast("life events", keep=KEPT_EVENTS)
         self.restarts = 0
         self._unyielding = 0  # spawns since other tasks ran
-        self.resources = Resources(nursery)
+        self.resources: Resources = Resources(nursery)
         self._nodes: dict[str, Node] = {}
         self._numbers: dict[str, int] = {}  # {base name: the last number given to a namesake}
         self._topics: dict[str, Topic[Any]] = {}
         self._past = Totals()  # of stopped actors
         self._closing = False
-        self._root = SupervisorNode(self, None, ChildSpec(factory=Supervisor("runtime")), "runtime", "one_for_one", policy)
+        root = ChildSpec(factory=Supervisor("runtime"))
+        self._root = SupervisorNode(self, None, root, "runtime", "one_for_one", policy)
 
     # Spawning
 
     @overload
-    async def spawn(self, factory: Supervisor, **settings: "Unpack[SpawnSettings]") -> SupervisorRef: ...
+    async def spawn(self, factory: Supervisor, /, **settings: Unpack[SpawnSettings]) -> SupervisorRef: ...
     @overload
-    async def spawn(self, factory: Definition[RefT], **settings: "Unpack[SpawnSettings]") -> RefT: ...
+    async def spawn(self, factory: Definition[RefT], /, **settings: Unpack[SpawnSettings]) -> RefT: ...
     @overload
     async def spawn(
-        self, factory: "Callable[[*Ts], Actor]", *args: "*Ts", **settings: "Unpack[SpawnSettings]"
+        self, factory: Callable[[*Ts], Actor], /, *args: *Ts, **settings: Unpack[SpawnSettings]
     ) -> ActorRef[Any]: ...
     @overload
     async def spawn(
         self,
-        factory: "Callable[[Inbox[M], *Ts], Awaitable[None]]",
-        *args: "*Ts",
-        **settings: "Unpack[SpawnSettings]",
+        factory: Callable[[Inbox[M], *Ts], Awaitable[None]],
+        /,
+        *args: *Ts,
+        **settings: Unpack[SpawnSettings],
     ) -> ActorRef[M]: ...
-    async def spawn(self, factory: Any, *args: Any, **settings: Any) -> Any:
+    async def spawn(self, factory: Any, /, *args: Any, **settings: Any) -> Any:  # type: ignore[misc]  # mypy: Any is not *Ts
         """Start an actor and give its ref, once its ``started`` has run.
 
         Always a cancellation point; other tasks run while ``started`` waits, and after every 16th spawn at the latest.
@@ -164,7 +161,7 @@ class Runtime:
 
     def make_family(self, cell: Cell) -> SupervisorNode:
         """The supervisor of the actors that one actor spawns."""
-        return Family(self, cell, ChildSpec(factory=Supervisor(cell.name)), cell.name, "one_for_one", RestartPolicy())
+        return Family(self, cell, ChildSpec(factory=Supervisor("family")), cell.name, "one_for_one", RestartPolicy())
 
     def make_ref(self, node: Node, spec: ChildSpec) -> ActorRef[Any]:
         """The ref of a new actor."""
@@ -180,10 +177,10 @@ class Runtime:
         if node.retiring or node.state is State.STOPPED:
             return
         node.retiring = True
+        node.inbox.close(reason)  # at once, so that no queued message is handled any more
         self.nursery.start_soon(self._stop, node, reason, name=f"stop {node.name}")
 
     async def _stop(self, node: Node, reason: str) -> None:
-        node.inbox.close(reason)
         await node.end(reason)
         if node.state in (State.NEW, State.DOWN):
             node.retire(reason)
@@ -234,7 +231,7 @@ class Runtime:
 
     def note(self, name: str, state: str) -> None:
         """An actor changed its state."""
-        self._events.send_nowait(LifeEvent(trio.current_time(), name, state))
+        self._events.send_nowait(LifeEvent(self._now(), name, state))
 
     def bury(self, to: ActorRef[Any], envelope: Envelope[Any], reason: DeadReason) -> None:
         """A message became a dead letter."""
@@ -315,8 +312,8 @@ async def _raise(error: Exception) -> None:
 @asynccontextmanager
 async def open_runtime(
     *, intensity: int = DEFAULT_INTENSITY, period: float = DEFAULT_PERIOD, seed: int | None = None
-) -> AsyncIterator[Runtime]:
-    """A runtime for the length of a block: ``async with open_runtime() as runtime:``.
+) -> AsyncGenerator[Runtime]:
+    """A runtime for the length of an ``async with`` block.
 
     When the block is left, all actors are stopped, in reverse order of their start: what is in hand gets its grace,
     ``stopped`` hooks run, queued messages become dead letters. After that no task, socket or stream of the runtime is
@@ -324,12 +321,13 @@ async def open_runtime(
     handlers are cancelled at once and the hooks still run, shielded, each bounded by its actor's grace.
 
     Args:
-        intensity, period: The restart bound of the root, which supervises what ``spawn`` starts; seconds.
+        intensity: The most restarts of what ``spawn`` starts, in any ``period``; then its error leaves the block.
+        period: In seconds.
         seed: Makes the runtime's own randomness, the jitter of restarts, repeatable.
 
     Raises:
         ExceptionGroup: the errors that no asker, watcher or supervisor took. An exception out of the block itself comes
-            out as it is when it is the only one.
+            out as it is when it is the only one; KeyboardInterrupt and SystemExit come in a group, as from any nursery.
     """
     policy = RestartPolicy(intensity=intensity, period=period)
     policy.check("runtime")

@@ -1,7 +1,6 @@
 """What to spawn and how: the child specification, and what counts as something to spawn."""
 
 import inspect
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from math import isfinite
 from typing import Any, Literal, Protocol, TypedDict, TypeVar, get_args
@@ -63,7 +62,7 @@ class ChildSpec:
             :class:`Supervisor` or a :class:`Definition`.
         args: What the factory is called with, at each start.
         name: The name in its runtime; made from the factory's if None.
-        restart: ``permanent``: restarted whenever it ends. ``transient``: restarted when it crashes. ``temporary``: never.
+        restart: ``permanent``: restarted whenever it ends. ``transient``: when it crashes. ``temporary``: never.
         capacity, overflow: Its mailbox, see :class:`Inbox`.
         concurrency: How many messages it handles at once.
         grace: Seconds that the message in hand and the ``stopped`` hook each get when it is stopped.
@@ -83,8 +82,8 @@ class ChildSpec:
     kind: Literal["class", "coroutine", "supervisor", "definition"] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        name = self.name or "?"
-        object.__setattr__(self, "kind", kind_of(self.factory, name))
+        object.__setattr__(self, "kind", kind_of(self.factory, self.name or repr(self.factory)))
+        name = self.base_name
         check_mailbox(name, self.capacity, self.overflow, self.concurrency)
         if self.restart not in RESTARTS:
             raise InvalidSpec(name, f"restart={self.restart!r} must be one of {', '.join(RESTARTS)}")
@@ -112,16 +111,19 @@ def plain_spec(factory: type) -> ChildSpec:
     return ChildSpec(factory=factory)
 
 
-def kind_of(factory: Any, name: str) -> Literal["class", "coroutine", "supervisor", "definition"]:
+def kind_of(factory: object, name: str) -> Literal["class", "coroutine", "supervisor", "definition"]:
     """Which kind of thing to spawn this is. Raises: InvalidSpec."""
-    if isinstance(factory, type) and issubclass(factory, Actor):
+    if _is_actor_class(factory):
         return "class"
     if getattr(factory, "__actrio_supervisor__", False):
         return "supervisor"
     if inspect.iscoroutinefunction(getattr(factory, "func", factory)):
         return "coroutine"
-    if hasattr(factory, "make_actor") and not isinstance(factory, type):
+    if hasattr(factory, "make_actor"):
         return "definition"
+    if inspect.iscoroutine(factory):
+        factory.close()
+        raise InvalidSpec(name, "it is a coroutine, already called; give the function and its arguments, uncalled")
     if isinstance(factory, Actor):
         raise InvalidSpec(name, f"{factory!r} is already built; give the class and its arguments, so it can be rebuilt")
     if callable(factory):
@@ -129,8 +131,12 @@ def kind_of(factory: Any, name: str) -> Literal["class", "coroutine", "superviso
     raise InvalidSpec(name, f"{factory!r} is no Actor class, coroutine function, Agent or Supervisor")
 
 
+def _is_actor_class(factory: object) -> bool:
+    return isinstance(factory, type) and issubclass(factory, Actor)
+
+
 def child(
-    factory: Callable[..., Actor] | Callable[..., Awaitable[None]] | Definition[Any] | Any,
+    factory: Any,
     *args: Any,
     name: str | None = None,
     restart: Restart = "permanent",

@@ -132,7 +132,7 @@ class RestartWindow:
         self._times: deque[float] = deque()
 
     def admit(self, now: float, random: Random) -> float | None:
-        """Count a restart at ``now``: the seconds to wait before it, or None if it is one too many (and not counted)."""
+        """Count a restart at ``now``: the seconds to wait before it; None if it is one too many, and not counted."""
         policy, times = self._policy, self._times
         while times and times[0] <= now - policy.period:
             times.popleft()

@@ -36,8 +36,6 @@ class SupervisorNode(Node):
 
     __slots__ = ("_crashes", "_mending", "_mending_group", "_quiet", "_window", "children", "policy", "strategy")
 
-    kind = "supervisor"
-
     def __init__(
         self,
         runtime: "Runtime",
@@ -48,8 +46,8 @@ class SupervisorNode(Node):
         policy: RestartPolicy,
     ) -> None:
         self.children: dict[str, Node] = {}
-        self.strategy = strategy
-        self.policy = policy
+        self.strategy: Strategy = strategy
+        self.policy: RestartPolicy = policy
         self._window = RestartWindow(policy)
         self._crashes: list[Crash] = []  # of group strategies, to be mended; at most one a child
         self._mending: set[trio.CancelScope] = set()
@@ -153,11 +151,8 @@ class SupervisorNode(Node):
                     self._quiet.set()
 
     async def _mend_once(self, crashes: list[Crash]) -> None:
-        crash, group = crashes[-1], self._group(crashes)
-        for node in reversed(group):
-            mine = node is crash.child
-            reason = f"crashed: {crash.error!r}" if mine else f"{crash.child.name} crashed"
-            await node.end(reason, crashed=mine, for_good=not _restarts(node))
+        group = await self._end_group(crashes)
+        crash = crashes[-1]
         if self.state not in (State.STARTING, State.RUNNING):
             self._leave_unmended(crashes)
             return
@@ -182,6 +177,19 @@ class SupervisorNode(Node):
                 if not node.retiring:
                     crashes.append(Crash(node, failed, taken=False))
                     return
+
+    async def _end_group(self, crashes: list[Crash]) -> list[Node]:
+        """End all whom the crashes concern, and whom those concern that happen meanwhile."""
+        ended: list[Node] = []
+        while True:
+            crash, group = crashes[-1], self._group(crashes)
+            if all(node in ended for node in group):
+                return group
+            for node in reversed(group):
+                mine = any(node is one.child for one in crashes)
+                reason = f"crashed: {crash.error!r}" if node is crash.child else f"{crash.child.name} crashed"
+                await node.end(reason, crashed=mine, for_good=not _restarts(node))
+            ended = group
 
     def _leave_unmended(self, crashes: list[Crash]) -> None:
         """This is being ended, and ends its children; if no restart follows, errors that nobody took go up."""

@@ -1,6 +1,6 @@
 """Topics: typed publish and subscribe, each subscriber with its own bound."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 
@@ -49,8 +49,8 @@ class Topic(Generic[T]):
     __slots__ = ("_actors", "_delivered", "_published", "_refused", "_streams", "message_type", "name")
 
     def __init__(self, name: str, message_type: type[T]) -> None:
-        self.name = name
-        self.message_type = message_type
+        self.name: str = name
+        self.message_type: type[T] = message_type
         self._actors: dict[ActorRef[Any], None] = {}  # in order of subscription, as a set
         self._streams: dict[Broadcast[T], None] = {}
         self._published = self._delivered = self._refused = 0
@@ -72,7 +72,7 @@ class Topic(Generic[T]):
         self, policy: SubscriberPolicy, *, bound: int = DEFAULT_BOUND
     ) -> AbstractContextManager[Subscription[T | Lagged]]: ...
     @contextmanager
-    def listen(self, policy: SubscriberPolicy = "wait", *, bound: int = DEFAULT_BOUND) -> Iterator[Subscription[Any]]:
+    def listen(self, policy: SubscriberPolicy = "wait", *, bound: int = DEFAULT_BOUND) -> Generator[Subscription[Any]]:
         """Follow what is published from now on: ``with topic.listen("lag", bound=100) as news: async for ...``."""
         stream: Broadcast[T] = Broadcast(f"topic {self.name}", keep=bound)
         with stream.subscribe(policy) as subscription:
@@ -146,4 +146,5 @@ class Topic(Generic[T]):
         return TopicStatistics(self._published, self._delivered, self._refused, len(self._actors), len(self._streams))
 
     def __repr__(self) -> str:
-        return f"<Topic {self.name!r} of {self.message_type.__name__}: {len(self._actors)} actors, {len(self._streams)} streams>"
+        subscribers = f"{len(self._actors)} actors, {len(self._streams)} streams"
+        return f"<Topic {self.name!r} of {self.message_type.__name__}: {subscribers}>"

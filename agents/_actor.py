@@ -57,6 +57,7 @@ class AgentActor(Actor):
             # Redelivered. Its readers saw it fail when the actor crashed, and must not see another beginning.
             raise TurnInterrupted(log.agent, log.conversation, "its agent crashed", log.text())
         conversation = ref.conversations.get(message.conversation)
+        conversation.take_back(message)
         interrupted: str | None = "cut off"
         log.start()
         try:

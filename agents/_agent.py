@@ -1,7 +1,7 @@
 """What a user defines: an agent."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import field, frozen
 
@@ -21,6 +21,10 @@ DEFAULT_MAX_EVENTS = 100_000  # about 15 MB, if a turn ever has as many
 def _unchecked(value: object) -> object:
     """A value whose annotation not every caller's type checker has seen to."""
     return value
+
+
+def _as_stop(stop: str | Iterable[str]) -> tuple[str, ...]:
+    return (stop,) if isinstance(stop, str) else tuple(stop)
 
 
 @frozen
@@ -49,6 +53,8 @@ class Agent:
         ValueError: a setting of the request is out of its range.
     """
 
+    kind: ClassVar[str] = "agent"  # what metrics and the tree call it
+
     name: str
     model: Provider
     instructions: str = ""
@@ -60,7 +66,7 @@ class Agent:
     temperature: float | None = field(default=None, kw_only=True)
     top_p: float | None = field(default=None, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
-    stop: str | Iterable[str] = field(default=(), kw_only=True)
+    stop: tuple[str, ...] = field(default=(), kw_only=True, converter=_as_stop)
 
     def __attrs_post_init__(self) -> None:
         name, model = _unchecked(self.name), _unchecked(self.model)

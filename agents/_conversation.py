@@ -29,10 +29,14 @@ class Conversation:
         """All messages that are remembered."""
         return tuple(message for turn in self._turns for message in turn)
 
-    def add(self, prompt: object, *messages: Message) -> None:
-        """Remember a turn. It replaces one that answered the same prompt object: that was redelivered after a crash."""
+    def take_back(self, prompt: object) -> None:
+        """Forget the last turn if it answered this very prompt, which was redelivered after a crash."""
         if self._turns and self._last is prompt:
             self._size -= len(self._turns.pop())
+            self._last = None
+
+    def add(self, prompt: object, *messages: Message) -> None:
+        """Remember a turn, and which prompt object it answered."""
         self._last = prompt
         self._turns.append(messages)
         self._size += len(messages)

@@ -38,11 +38,12 @@ class TurnLog:
     )  # fmt: skip
 
     def __init__(self, agent: str, conversation: str | None, max_events: int) -> None:
-        self.agent = agent
-        self.conversation = conversation
-        self.max_events = max_events
-        self.over = trio.Event()
-        self.scope = trio.CancelScope()  # around whoever waits for the agent; cancelling it cancels the turn
+        self.agent: str = agent
+        self.conversation: str | None = conversation
+        self.max_events: int = max_events
+        self.over: trio.Event = trio.Event()
+        # Around whoever waits for the agent; cancelling it cancels the turn.
+        self.scope: trio.CancelScope = trio.CancelScope()
         self.wish: str | None = None  # why it is cancelled, once somebody said so
         self.reply: Reply | None = None
         self.error: Exception | None = None

@@ -1,8 +1,8 @@
 """How one talks to an agent."""
 
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
 import trio
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actrio.agents._agent import Agent
 
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
 class AgentRef(ActorRef[Prompt]):
@@ -36,7 +37,9 @@ class AgentRef(ActorRef[Prompt]):
     def __init__(self, node: Any, agent: "Agent") -> None:
         super().__init__(node)
         self._agent = agent
-        self.conversations = Conversations(self.name, most=agent.max_conversations, limit=agent.history_limit)
+        self.conversations: Conversations = Conversations(
+            self.name, most=agent.max_conversations, limit=agent.history_limit
+        )
 
     @overload
     def ask(
@@ -75,26 +78,17 @@ class AgentRef(ActorRef[Prompt]):
         """
         log = self.make_log(conversation)
         prompt = LivePrompt(text, conversation, log=log)
-        thrown: BaseException | None = None
-        try:
-            async with open_ask(self._inbox, prompt) as pending, trio.open_nursery() as nursery:
-                nursery.start_soon(_follow, pending, log, name=f"turn of {self.name}")
-                try:
-                    yield Turn(log)
-                except BaseException as error:
-                    thrown = error
-                    raise
-                finally:
-                    log.wish_end("its block was left")
-        except BaseExceptionGroup as group:
-            if group.exceptions != (thrown,):
-                raise
-        if thrown is not None:
-            raise thrown
+        async with open_ask(self._inbox, prompt) as pending, _beside(_follow, pending, log):
+            try:
+                yield Turn(log)
+            finally:
+                log.wish_end("its block was left")
 
     def history(self, conversation: str) -> tuple[Message, ...]:
         """What the agent remembers under a key, oldest first: of the turns that are over."""
         return self.conversations.get(conversation).messages
+
+    # For its actor, which also uses `conversations`
 
     def make_log(self, conversation: str | None) -> TurnLog:
         """The record of a new turn."""
@@ -110,3 +104,27 @@ async def _follow(pending: AskEnvelope[object], log: TurnLog) -> None:
         log.fail(error)
     finally:
         log.interrupt(log.wish or "who asked for it was cancelled")
+
+
+@asynccontextmanager
+async def _beside(async_fn: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> AsyncGenerator[None]:
+    """Run a task beside the block, one that raises nothing; what the block raises comes out as it is, in no group."""
+    thrown: BaseException | None = None
+    alone = False
+    try:
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(async_fn, *args)
+                try:
+                    yield
+                except BaseException as error:
+                    thrown = error
+                    raise
+        except BaseExceptionGroup as group:
+            alone = thrown is not None and not isinstance(thrown, trio.Cancelled) and len(group.exceptions) == 1
+            if not alone:
+                raise
+        if alone and thrown is not None:  # out here, so that it leaves with the context it came with
+            raise thrown
+    finally:
+        del thrown  # else the error and this frame would keep each other alive

@@ -1,21 +1,25 @@
 """Messages and how they travel. Knows nobody: no actors, no models.
 
 - `_envelope`: one message, its sender and how it ended; `_ask`: one that somebody waits for.
-- `_inbox`: the bounded mailbox; `_bounds`: capacity and overflow; `_lanes`: conversations; `_statistics`: its counts.
-- `_cycles`: finding waits that would never end.
-- `_broadcast`: one producer, any number of subscribers.
-- `_codec`: messages to plain data and back, at the edges.
+- `_inbox`: the mailbox as a channel; `_ledger`: its queue, which accounts for every message; `_bounds`: capacity and
+  overflow; `_lanes`: conversations; `_statistics`: its counts.
+- `_working`: who works on what; `_cycles`: finding waits that would never end.
+- `_broadcast`: one producer, any number of subscribers; `_subscription`: one of them; `_ring`: the log they share.
+- `_codec`: messages to plain data and back, at the edges; `_tags`: names of message types; `_converter`, `_form`,
+  `_container`, `_record`: how each kind of type is written; `_problem`: what is wrong with data from outside.
 """
 
 from actrio.mailbox._ask import AskEnvelope, Request, ask, open_ask
 from actrio.mailbox._bounds import DEFAULT_CAPACITY, InvalidBound, Overflow
 from actrio.mailbox._broadcast import Broadcast, BroadcastStatistics, ReplayUnavailable
+from actrio.mailbox._codec import Codec
 from actrio.mailbox._envelope import DeadReason, Envelope, Stage
 from actrio.mailbox._errors import (
     ActorStopped,
     ActrioError,
     AlreadyAnswered,
     AskCycleError,
+    DeadlinePassed,
     MailboxFull,
     NotAnAsk,
     NotAnswered,
@@ -23,8 +27,10 @@ from actrio.mailbox._errors import (
     WaitCycleError,
 )
 from actrio.mailbox._inbox import Inbox
+from actrio.mailbox._problem import CodecError, MessageTypeError, Problem
 from actrio.mailbox._statistics import InboxStatistics
 from actrio.mailbox._subscription import Disconnected, Lagged, SubscriberPolicy, Subscription
+from actrio.mailbox._tags import Unknown
 
 __all__ = [
     "DEFAULT_CAPACITY",
@@ -35,7 +41,10 @@ __all__ = [
     "AskEnvelope",
     "Broadcast",
     "BroadcastStatistics",
+    "Codec",
+    "CodecError",
     "DeadReason",
+    "DeadlinePassed",
     "Disconnected",
     "Envelope",
     "Inbox",
@@ -43,15 +52,18 @@ __all__ = [
     "InvalidBound",
     "Lagged",
     "MailboxFull",
+    "MessageTypeError",
     "NotAnAsk",
     "NotAnswered",
     "Overflow",
+    "Problem",
     "ReplayUnavailable",
     "Request",
     "Stage",
     "SubscriberPolicy",
     "Subscription",
     "TellCycleError",
+    "Unknown",
     "WaitCycleError",
     "ask",
     "open_ask",

@@ -1,6 +1,6 @@
 """Asking: one request, exactly one end."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from contextvars import copy_context
 from math import inf
@@ -11,7 +11,7 @@ from trio.lowlevel import enable_ki_protection
 
 from actrio.mailbox._cycles import begin_wait, end_wait
 from actrio.mailbox._envelope import DeadReason, Envelope, Stage
-from actrio.mailbox._errors import ActorStopped, AlreadyAnswered, NotAnswered
+from actrio.mailbox._errors import ActorStopped, AlreadyAnswered, DeadlinePassed, NotAnswered
 from actrio.mailbox._inbox import Inbox
 from actrio.mailbox._working import current_inbox
 
@@ -19,7 +19,7 @@ M = TypeVar("M")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
-_QUEUED, _IN_HAND = Stage.QUEUED, Stage.IN_HAND
+_WAITING, _QUEUED, _IN_HAND = Stage.WAITING, Stage.QUEUED, Stage.IN_HAND
 _HANDLED, _FAILED, _ABANDONED = Stage.HANDLED, Stage.FAILED, Stage.ABANDONED
 
 
@@ -86,12 +86,13 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
     def succeed(self, value: object) -> None:
         # As release() and _wake() do; written out because every answer comes through here.
         inbox, task = self.inbox, self.task
+        base: Envelope[Any] = self  # where `stage` is declared
         self._value = value
         if self.give_up:
-            self.stage = _ABANDONED
+            base.stage = _ABANDONED
             inbox.abandoned += 1
         else:
-            self.stage = _HANDLED
+            base.stage = _HANDLED
             inbox.handled += 1
         inbox.in_hand.remove(self)
         if inbox.after_hand is not None:
@@ -112,7 +113,9 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
         if self.give_up:
             self.inbox.release(self, _ABANDONED)
         else:
-            self._error = ActorStopped(self.inbox.name, reason)
+            late = self.deadline <= trio.current_time() and self.inbox.stopped is None
+            name = self.inbox.name
+            self._error = DeadlinePassed(name, self.deadline) if late else ActorStopped(name, reason)
             self.inbox.release(self, _FAILED)
         self._wake()
 
@@ -138,14 +141,18 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
 
         Raises: AlreadyAnswered: the error was raised before; it is raised once.
         """
+        if self.stage is _HANDLED:
+            return self._value
         if self._raised:
             raise AlreadyAnswered(self.inbox.name, type(self.message).__name__, self.stage.value)
         # Let go of before it is raised: an envelope that kept it would be a cycle with the frames in its traceback.
         raise_cancel, self._raise_cancel = self._raise_cancel, None
         error, self._error = self._error, None
         try:
-            if self.stage is _ABANDONED and raise_cancel is not None:
-                raise_cancel()
+            if self.stage is _ABANDONED:
+                if raise_cancel is not None:
+                    raise_cancel()
+                raise ActorStopped(self.inbox.name, "the ask was given up before it was answered")
             if error is not None:
                 self._raised = True
                 raise error
@@ -172,7 +179,7 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
     async def withdraw(self) -> None:
         """Give the ask up; returns once the work on it has ended. Raises only what the work itself raised."""
         if self.ended:
-            if not self._raised:
+            if not self._raised and self.stage is not _ABANDONED:
                 self.result()
         else:
             with trio.CancelScope() as scope:
@@ -197,7 +204,7 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
 
 def _new_ask(inbox: Inbox[Any], message: object, asking: Inbox[Any] | None, deadline: float) -> AskEnvelope[Any]:
     owner = None if asking is None else asking.owner
-    return AskEnvelope(message, inbox, owner, inbox.clock(), deadline, context=copy_context())
+    return AskEnvelope(message, inbox, owner, inbox.clock(), deadline, _WAITING, None, None, None, 0, copy_context())
 
 
 @enable_ki_protection
@@ -242,8 +249,8 @@ async def ask(inbox: Inbox[Any], message: Request[R], *, detached: bool = False)
 
 
 @asynccontextmanager
-async def open_ask(inbox: Inbox[Any], message: object) -> AsyncIterator[AskEnvelope[object]]:
-    """An ask whose reply is not waited for at once: ``async with open_ask(inbox, message) as pending``.
+async def open_ask(inbox: Inbox[Any], message: object) -> AsyncGenerator[AskEnvelope[object]]:
+    """An ask whose reply is not waited for at once.
 
     The block may ``await pending.answer()``. Leaving it earlier gives the ask up, as cancelling :func:`ask` does, and
     leaves only when the work has ended. Raises: as :func:`ask`; what the work raised comes out of the block, too.

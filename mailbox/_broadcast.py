@@ -30,7 +30,7 @@ class ReplayUnavailable(ActrioError):
         self.after = after
         self.oldest = oldest
         self.next_sequence = next_sequence
-        self.missed = max(0, oldest - after - 1)
+        self.missed: int = max(0, oldest - after - 1)
         if self.missed:
             problem = f"items {after + 1} to {oldest - 1} are no longer kept"
             way_out = "Raise keep, subscribe with policy 'lag' to be told Lagged and go on, or leave out after"

@@ -2,8 +2,8 @@
 
 The graph has two kinds of node. A message *in hand* is stuck when any of the waits of its handler is blocked. A message
 *not yet in hand* is blocked when its inbox has every slot taken and every message in those slots is stuck, or when the
-one that holds its conversation is; work that an actor does on no message, such as its start hook, stands as a message in hand. A cycle counts as stuck (the greatest
-fixed point): if nothing outside it can move, nothing in it will.
+one that holds its conversation is. Work that an actor does on no message, such as its start hook, stands as a message
+in hand. A cycle counts as stuck (the greatest fixed point): if nothing outside it can move, nothing in it will.
 """
 
 from collections import deque
@@ -98,7 +98,7 @@ def _holders(wanted: Envelope[Any]) -> Wait:
     inbox = wanted.inbox
     in_hand: list[Envelope[Any]] = inbox.in_hand
     if not in_hand and inbox.aside is not None:
-        return [[inbox.aside]]
+        return [] if inbox.parked else [[inbox.aside]]
     if not inbox.scoped:  # one task has all of them in hand
         return [list(in_hand)] if in_hand else []
     if wanted.stage is Stage.IN_HAND:

@@ -1,10 +1,10 @@
 """One message on its way: who sent it, to which inbox, and how it ended."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum
 from math import inf
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import trio
 from msgspec import Struct
@@ -114,22 +114,29 @@ class Envelope(Struct, Generic[M], eq=False, gc=False):
         """
         raise NotAnAsk(self.inbox.name, type(self.message).__name__)
 
-    @contextmanager
-    def work(self) -> Iterator[None]:
+    def work(self) -> AbstractContextManager[None, bool]:
         """Tie the work inside to the asker: ``with letter.work():``.
 
         When the asker is cancelled the block is cancelled too, left without an error, and only then is the asker let
-        go. For a told message the block is never cancelled from here.
+        go. For a told message the block is never cancelled from here. A block within such a block adds nothing.
         """
+        # Typed as what may swallow an exception, since it does swallow its own cancellation.
+        return cast("AbstractContextManager[None, bool]", self._work())
+
+    @contextmanager
+    def _work(self) -> Generator[None]:
+        if self.scope is not None:
+            yield
+            return
         with trio.CancelScope(deadline=self.deadline) as scope:
-            if self.stage is _ABANDONED:
+            if self.abandoned:
                 scope.cancel()
             self.scope = scope
             try:
                 yield
             finally:
                 self.scope = None
-        if scope.cancelled_caught:
+        if scope.cancelled_caught or self.abandoned:
             self.cut("the work on this message was cancelled")
 
     # The rest is for whoever runs the inbox. Each is called once, in the stage its first word names.

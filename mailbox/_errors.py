@@ -12,8 +12,9 @@ class ActrioError(Exception):
 
 
 class MailboxFull(ActrioError, trio.WouldBlock):
-    """The mailbox had no room for the message, and its policy or the call forbade waiting. The message was not sent,
-    unless the policy dropped an ask that was already queued: then its asker gets this.
+    """The mailbox had no room for the message, and its policy or the call forbade waiting.
+
+    The message was not sent, unless the policy dropped an ask that was already queued: then its asker gets this.
 
     Attributes: ``actor`` (whose mailbox), ``capacity`` (in messages), ``overflow`` (the policy in force).
     """
@@ -38,8 +39,23 @@ class ActorStopped(ActrioError, trio.BrokenResourceError):
         self.actor = actor
         self.reason = reason
         super().__init__(
-            f"actor {actor!r} has stopped ({reason}). Spawn it again, give it restart='transient' to have crashes "
-            f"mended, or watch() it to learn of its end"
+            f"actor {actor!r} has stopped ({reason}). Spawn it again, or watch() it to learn of its end; with "
+            f"restart='transient' its crashes are mended"
+        )
+
+
+class DeadlinePassed(ActrioError, trio.TooSlowError):
+    """The work on an ask was cut off at the deadline it was asked with, while its asker, whose own had moved, waits.
+
+    Attributes: ``actor``, ``deadline`` (Trio's clock, seconds).
+    """
+
+    def __init__(self, actor: str, deadline: float) -> None:
+        self.actor: str = actor
+        self.deadline: float = deadline
+        super().__init__(
+            f"actor {actor!r} was cut off at {deadline:g}, the deadline this was asked with. A deadline that is moved "
+            f"while an ask is under way does not reach it: ask inside the scope with the later one"
         )
 
 

@@ -8,15 +8,12 @@ from trio.lowlevel import enable_ki_protection
 
 from actrio.mailbox._cycles import begin_wait, end_wait
 from actrio.mailbox._envelope import Envelope, Stage
-from actrio.mailbox._errors import MailboxFull
 from actrio.mailbox._ledger import Ledger
 from actrio.mailbox._working import current_inbox
 
 M = TypeVar("M")
 
 RECEIVE_BUDGET = 64  # messages an `async for` takes before it lets other tasks run
-
-_QUEUED = Stage.QUEUED
 
 
 class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope[M]], Generic[M]):
@@ -37,12 +34,18 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
     Settings: see :class:`Ledger`.
     """
 
-    __slots__ = ("_budget", "_interrupted", "_receiver")
+    __slots__ = ("_budget", "_interrupted", "_receiver", "depth")
 
     def _prepare(self) -> None:
         self._interrupted = False
+        self.depth: int = 0  # see Working
         self._receiver: trio.lowlevel.Task | None = None
         self._budget = RECEIVE_BUDGET
+
+    @property
+    def parked(self) -> bool:
+        """Whether a consumer waits for a message."""
+        return self._receiver is not None
 
     @property
     def envelope(self) -> Envelope[M] | None:
@@ -50,31 +53,6 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
         return self.in_hand[-1] if self.in_hand else self.aside
 
     # Sending
-
-    @enable_ki_protection
-    def send_nowait(self, value: M) -> None:
-        """Enqueue a message without waiting.
-
-        Raises:
-            MailboxFull: there is no room, and the policy is ``wait`` or ``reject``.
-            ActorStopped: the inbox is closed.
-        """
-        asking = current_inbox.get()
-        envelope = Envelope(value, self, None if asking is None else asking.owner, self.clock())
-        # As offer() does; written out because every message that is told comes through here.
-        queued = self.queued
-        if queued < self._quick:
-            envelope.stage = _QUEUED
-            self._queue.append(envelope)
-            self.sent += 1
-            self.queued = queued = queued + 1
-            if queued > self.high_water:
-                self.high_water = queued
-            if self.armed:
-                self.armed = False
-                (self.consumer or self).wake()
-        elif not self.offer(envelope):
-            raise MailboxFull(self.name, self.capacity, self.overflow)
 
     @enable_ki_protection
     async def send(self, value: M) -> None:
@@ -157,6 +135,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
             trio.BusyResourceError: another task is receiving: an inbox has one consumer.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
+        self.depth = len(trio.lowlevel.current_task().child_nurseries)
         try:
             envelope = self.receive_nowait()
         except trio.WouldBlock:
@@ -166,6 +145,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
 
     @enable_ki_protection
     async def __anext__(self) -> Envelope[M]:
+        self.depth = len(trio.lowlevel.current_task().child_nurseries)
         self._budget -= 1
         try:
             if self._budget > 0:
@@ -179,15 +159,14 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
             raise StopAsyncIteration from None
 
     async def _park_receiver(self) -> Envelope[M]:
-        if self._receiver is not None:
-            raise trio.BusyResourceError(f"inbox of {self.name!r} has one consumer, and another task is receiving")
-
         def abort(_: object) -> trio.lowlevel.Abort:
             self._receiver = None
             self.armed = False
             return trio.lowlevel.Abort.SUCCEEDED
 
         while True:
+            if self._receiver is not None:
+                raise trio.BusyResourceError(f"inbox of {self.name!r} has one consumer, and another task is receiving")
             self._receiver = trio.lowlevel.current_task()
             self.armed = True
             await trio.lowlevel.wait_task_rescheduled(abort)
@@ -208,7 +187,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
         """Make the consumer see the end while the inbox stays open, until :meth:`resume`: for a restart."""
         self._interrupted = True
         if self.armed:
-            self.armed = False
+            self.armed: bool = False
             (self.consumer or self).wake()
 
     def resume(self) -> None:

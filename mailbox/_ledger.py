@@ -13,9 +13,11 @@ from actrio.mailbox._envelope import DeadReason, Envelope, Stage
 from actrio.mailbox._errors import ActorStopped, MailboxFull
 from actrio.mailbox._lanes import Lanes
 from actrio.mailbox._statistics import InboxStatistics
+from actrio.mailbox._working import current_inbox
 
 M = TypeVar("M")
 
+_ONE = 1
 _QUEUED, _IN_HAND, _DEAD = Stage.QUEUED, Stage.IN_HAND, Stage.DEAD
 _HANDLED, _FAILED, _ABANDONED = Stage.HANDLED, Stage.FAILED, Stage.ABANDONED
 
@@ -36,7 +38,8 @@ class Ledger(Generic[M]):
         capacity: The most messages that may be queued, at least 1.
         overflow: What happens when a message finds it full, see :class:`Inbox`.
         concurrency: How many messages the consumer may hold at once.
-        key_of: With ``concurrency`` above 1: messages of equal key are never in hand together; None is no key.
+        key_of: With ``concurrency`` above 1: messages of equal key are never in hand together; None is no key. Must
+            not raise, and give what can be hashed.
         clock: Gives the time in seconds; Trio's unless told.
         scoped: The consumer keeps a cancel scope around the work on each message, so that a cancelled asker can wait
             for its end; without one, an asker is let go at once.
@@ -80,7 +83,7 @@ class Ledger(Generic[M]):
         "sent",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting with a default
         self,
         name: str,
         *,
@@ -90,33 +93,39 @@ class Ledger(Generic[M]):
         key_of: Callable[[Any], Hashable | None] | None = None,
         clock: Callable[[], float] = trio.current_time,
         scoped: bool = False,
-        owner: object = None,
+        owner: Any = None,
         on_dead: Callable[[Envelope[Any], DeadReason], None] | None = None,
     ) -> None:
-        check_mailbox(name, capacity, overflow, concurrency)
-        self.name = name
-        self.capacity = capacity
+        if capacity is not DEFAULT_CAPACITY or overflow != "wait" or concurrency is not _ONE:
+            check_mailbox(name, capacity, overflow, concurrency)
+        self.name: str = name
+        self.capacity: int = capacity
         self.overflow: Overflow = overflow
-        self.concurrency = concurrency
-        self.clock = clock
-        self.scoped = scoped
-        self.owner = owner
+        self.concurrency: int = concurrency
+        self.clock: Callable[[], float] = clock
+        self.scoped: bool = scoped
+        self.owner: Any = owner
         self._on_dead = on_dead
         self._lanes = Lanes(key_of) if key_of is not None and concurrency > 1 else None
         self._limit = capacity  # 0 once stopped
-        self._quick = 0 if self._lanes is not None else capacity  # the limit of the fast path, 0 where it may not be taken
+        self._quick = 0 if self._lanes is not None else capacity  # the fast path's limit; 0 where it may not be taken
         self._stopped: str | None = None  # why, once stopped
         self._queue: deque[Envelope[M]] = deque()  # QUEUED ones in order, and tombstones of ABANDONED ones
         self._tombstones = 0
         self._signals: deque[Envelope[Any]] | None = None
         self._waiting: OrderedDict[Envelope[M], trio.lowlevel.Task] | None = None
         self.in_hand: list[Envelope[M]] = []
-        self.queued = self.high_water = 0
-        self.sent = self.handled = self.failed = self.abandoned = self.asks_in_flight = 0
+        self.queued: int = 0
+        self.high_water: int = 0
+        self.sent: int = 0
+        self.handled: int = 0
+        self.failed: int = 0
+        self.abandoned: int = 0
+        self.asks_in_flight: int = 0
         self._dead: Counter[DeadReason] | None = None
         # Work of the actor's on no message, a start hook or a coroutine between letters, which keeps it from the next.
         self.aside: Envelope[Any] | None = None
-        self.armed = False  # nothing could be taken: the consumer is to be woken, once, by the next message
+        self.armed: bool = False  # nothing could be taken: the consumer is to be woken, once, by the next message
         self.consumer: Consumer | None = None  # None: whoever is parked in receive
         self._on_quiet: Callable[[], None] | None = None
         # Called after a message left the hand, where that matters: with lanes, or while somebody waits for quiet.
@@ -128,6 +137,31 @@ class Ledger(Generic[M]):
 
     def wake(self) -> None:
         """There is something to take, or the end has come: wake whoever receives."""
+
+    @enable_ki_protection
+    def send_nowait(self, value: M) -> None:
+        """Enqueue a message without waiting.
+
+        Raises:
+            MailboxFull: there is no room, and the policy is ``wait`` or ``reject``.
+            ActorStopped: the inbox is closed.
+        """
+        asking = current_inbox.get()
+        envelope = Envelope(value, self, None if asking is None else asking.owner, self.clock())
+        # As offer() does; written out because every message that is told comes through here.
+        queued = self.queued
+        if queued < self._quick:
+            envelope.stage = _QUEUED
+            self._queue.append(envelope)
+            self.sent += 1
+            self.queued = queued = queued + 1
+            if queued > self.high_water:
+                self.high_water = queued
+            if self.armed:
+                self.armed = False
+                (self.consumer or self).wake()
+        elif not self.offer(envelope):
+            raise MailboxFull(self.name, self.capacity, self.overflow)
 
     @enable_ki_protection
     def offer(self, envelope: Envelope[M]) -> bool:
@@ -254,8 +288,11 @@ class Ledger(Generic[M]):
             self.after_hand(envelope)
 
     def _free_lane(self, envelope: Envelope[M]) -> None:
-        if self._lanes is not None:
-            self._queue.extendleft(reversed(self._lanes.leave(envelope)))
+        if self._lanes is not None and (waiting := self._lanes.leave(envelope)):
+            self._queue.extendleft(reversed(waiting))
+            if self.armed:
+                self.armed = False
+                (self.consumer or self).wake()
         if self._on_quiet is not None and not self.in_hand:
             self.call_when_quiet(None)
 
@@ -380,4 +417,5 @@ class Ledger(Generic[M]):
 
     def __repr__(self) -> str:
         state = "open" if self._stopped is None else f"closed: {self._stopped}"
-        return f"<{type(self).__name__} {self.name!r} {state}, {self.queued}/{self.capacity} queued, {len(self.in_hand)} in hand>"
+        mail = f"{self.queued}/{self.capacity} queued, {len(self.in_hand)} in hand"
+        return f"<{type(self).__name__} {self.name!r} {state}, {mail}>"

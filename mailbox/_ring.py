@@ -34,21 +34,21 @@ class Ring(Generic[T]):
     )  # fmt: skip
 
     def __init__(self, name: str, keep: int) -> None:
-        self.name = name
-        self.keep = keep
+        self.name: str = name
+        self.keep: int = keep
         self.items: list[T] = []  # item n is at n % keep
-        self.oldest = 0  # Invariant: max(0, next - keep)
-        self.next = 0
-        self.limit = UNLIMITED  # Invariant: at most keep + the lowest position in blocking; next never passes it
+        self.oldest: int = 0  # Invariant: max(0, next - keep)
+        self.next: int = 0
+        self.limit: int = UNLIMITED  # Invariant: at most keep + the lowest position in blocking; next never passes it
         self.blocking: dict[Reader, None] = {}  # Invariant: each one's position is at least oldest
         self.parked: dict[Task, Reader] = {}  # Invariant: empty once ended; each one's position is next
         self.senders: dict[Task, T] = {}  # Invariant: empty, or next is at the limit and the limit is exact
         self._in_the_way = 0  # Invariant: while there are senders, 1 to as many of blocking as stand at oldest
-        self.subscribers = 0
-        self.lagged_total = 0
-        self.disconnected_total = 0
-        self.missed_total = 0
-        self.ended = False
+        self.subscribers: int = 0
+        self.lagged_total: int = 0
+        self.disconnected_total: int = 0
+        self.missed_total: int = 0
+        self.ended: bool = False
         self.error: Exception | None = None
         self.traceback: TracebackType | None = None
 

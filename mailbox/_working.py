@@ -18,6 +18,11 @@ class Working(Protocol):
         """The message it handles now."""
         ...
 
+    @property
+    def depth(self) -> int:
+        """How many nurseries its task had open when it took that message; the tasks in them work on none."""
+        ...
+
 
 # The inbox of the actor whose code this is; None outside actors. Tasks inherit it, so it names the sender of whatever
 # an actor's code sends, from wherever it does.
@@ -31,15 +36,17 @@ def message_in_hand() -> "Envelope[Any] | None":
     """The message that the running task works on; None if it works on none.
 
     A handler's own task does, and so do the tasks in nurseries that the handler opened: the message is in hand until
-    they have ended. Tasks in nurseries from elsewhere outlive it and work on none.
+    they have ended. Tasks in other nurseries outlive it and work on none.
     """
     if current_inbox.get() is None:
         return None
     task: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+    below: trio.Nursery | None = None  # the nursery of `task` that the running task is somewhere in
     while task is not None:
         working = workers.get(task)
         if working is not None:
-            return working.envelope
-        nursery = task.parent_nursery
-        task = None if nursery is None else nursery.parent_task
+            beside = below is not None and below in task.child_nurseries[: working.depth]
+            return None if beside else working.envelope
+        below = task.parent_nursery
+        task = None if below is None else below.parent_task
     return None

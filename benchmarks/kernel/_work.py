@@ -86,8 +86,11 @@ async def doubler(receive: "trio.MemoryReceiveChannel[Question]") -> None:
 
 
 async def ask(send: "trio.MemorySendChannel[Question]", number: int) -> int:
-    """Twice the number, from a ``doubler``. It does not wait for room: that would be one checkpoint more."""
+    """Twice the number, from a ``doubler``.
+
+    As ``ref.ask`` it waits for room: with ``send_nowait`` it would be an eighth faster, and fail on a full channel.
+    """
     question = Question(number)
-    send.send_nowait(question)
+    await send.send(question)
     await question.done.wait()
     return question.answer

@@ -47,7 +47,7 @@ from actrio.mailbox import (
 )
 
 if TYPE_CHECKING:
-    from actrio.agents import Agent, AgentRef, Reply, Turn
+    from actrio.agents import Agent, AgentRef, Prompt, Reply, Turn
     from actrio.providers import LocalProvider, ScriptedProvider
 
 __version__ = "0.1.0"
@@ -69,6 +69,7 @@ __all__ = [
     "LocalProvider",
     "MailboxFull",
     "NoHandler",
+    "Prompt",
     "Reply",
     "Request",
     "RestartsExceeded",
@@ -88,6 +89,7 @@ _LATER = {
     "Agent": "actrio.agents",
     "AgentRef": "actrio.agents",
     "LocalProvider": "actrio.providers",
+    "Prompt": "actrio.agents",
     "Reply": "actrio.agents",
     "ScriptedProvider": "actrio.providers",
     "Turn": "actrio.agents",

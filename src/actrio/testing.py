@@ -13,10 +13,11 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from types import ModuleType
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
-from trio._core import _run  # pyright: ignore[reportPrivateUsage]  # there is no public way to seed the scheduler
+import trio
 
 from actrio.providers import Fail, Line, LineLike, Say, ScriptedProvider, ScriptedStatistics, Stall
 
@@ -48,8 +49,7 @@ def deterministic_schedule(seed: int) -> Generator[None]:
     Raises:
         RuntimeError: this version of Trio has no such thing.
     """
-    scheduler: Any = _run
-    _check(scheduler)
+    scheduler = _find_scheduler()
     allowed, state = scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r.getstate()
     scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
     scheduler._r.seed(seed)
@@ -60,12 +60,13 @@ def deterministic_schedule(seed: int) -> Generator[None]:
         scheduler._r.setstate(state)
 
 
-def _check(scheduler: ModuleType) -> None:
-    for name in ("_ALLOW_DETERMINISTIC_SCHEDULING", "_r"):
-        if not hasattr(scheduler, name):
-            import trio
-
-            raise RuntimeError(
-                f"trio {trio.__version__} has no trio._core._run.{name}, with which to make its schedule deterministic: "
-                f"use a version that has it, such as trio 0.35"
-            )
+def _find_scheduler() -> Any:
+    """The module of Trio's that decides which task is next. Private: there is no public way to seed it."""
+    name = "trio._core._run"
+    scheduler = import_module(name) if find_spec(name) else None
+    if not (hasattr(scheduler, "_ALLOW_DETERMINISTIC_SCHEDULING") and hasattr(scheduler, "_r")):
+        raise RuntimeError(
+            f"the schedule of trio {trio.__version__} cannot be made deterministic: {name} has changed. "
+            f"Use a version of which this is known, such as trio 0.35"
+        )
+    return scheduler

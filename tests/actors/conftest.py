@@ -5,19 +5,36 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
+import outcome
 import pytest
 import trio
 
 HERE = Path(__file__).parent
+FOR_EVER = 1e12  # seconds of a clock that jumps: nothing but a test that hangs gets there
 
 
 def run_on_mock_clock(
     async_fn: Callable[[], Awaitable[Any]], clock: trio.abc.Clock | None, instruments: Sequence[trio.abc.Instrument]
 ) -> object:
-    """As `trio.run`, on a `MockClock` unless the test has a fixture that is another clock."""
-    return trio.run(
-        async_fn, clock=clock or trio.testing.MockClock(autojump_threshold=0), instruments=instruments
-    )
+    """As `trio.run`, on a `MockClock` unless the test has a fixture that is another clock. What hangs fails."""
+
+    async def main() -> object:
+        result: outcome.Outcome[Any] = outcome.Error(AssertionError("it hangs: all tasks wait for one another"))
+
+        async def test() -> None:
+            nonlocal result
+            result = await outcome.acapture(async_fn)
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(test)
+            # No deadline, which the test would see: a sleeping task at the end of which all is cancelled.
+            await trio.sleep(FOR_EVER)
+            nursery.cancel_scope.cancel()
+        return result.unwrap()
+
+    clock = clock or trio.testing.MockClock(autojump_threshold=0)
+    return trio.run(main, clock=clock, instruments=instruments)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -157,7 +157,8 @@ async def counter(inbox: Inbox[Any], log: Callable[[str], None] = lambda _: None
             case Nap(seconds):
                 with letter.work():
                     await trio.sleep(seconds)
-                    letter.reply("rested")
+                    if letter.is_ask:
+                        letter.reply("rested")
             case Do(work):
                 letter.reply(await work(inbox))
             case _:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator
 
 import pytest
+
 from actrio.actors import Runtime, open_runtime
 
 

@@ -3,6 +3,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
+from trio.testing import MockClock
+
 from actrio.actors import Runtime
 from actrio.agents import Agent, AgentRef, TurnInterrupted
 from actrio.providers import (
@@ -17,7 +19,6 @@ from actrio.providers import (
     User,
 )
 from actrio.testing import Fail, Say, ScriptedProvider, Stall
-from trio.testing import MockClock
 
 
 def check_acceptable(messages: Sequence[Message]) -> None:
@@ -66,7 +67,11 @@ async def test_a_turn_cancelled_at_any_await_leaves_no_stream_and_a_valid_conver
     ("line", "said", "why"),
     [
         (Fail(RequestRefused("m", 400, "no")), "", "RequestRefused: provider 'm': the server refused"),
-        (Fail(RequestRefused("m", 400, "no"), after=2), "word word", "RequestRefused: provider 'm': the server refused"),
+        (
+            Fail(RequestRefused("m", 400, "no"), after=2),
+            "word word",
+            "RequestRefused: provider 'm': the server refused",
+        ),
         (Stall(), "", "its deadline passed"),
         (Stall(after=2), "word word", "its deadline passed"),
     ],
@@ -182,7 +187,7 @@ class Bare:
 async def test_an_answer_without_an_end_is_the_providers_fault(runtime: Runtime) -> None:
     ref = await runtime.spawn(Agent("a", Bare(TextDelta("Well"))))
 
-    with pytest.raises(ProtocolViolation, match="provider 'bare'.*expected Finished"):
+    with pytest.raises(ProtocolViolation, match=r"provider 'bare'.*expected Finished"):
         await ref.ask("Well?")
 
 
@@ -206,7 +211,8 @@ class Unopenable:
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Bare]:
         self.tried += 1
-        raise RequestRefused("shut", 401, "no key")
+        if self.tried:
+            raise RequestRefused("shut", 401, "no key")
         yield Bare()
 
 

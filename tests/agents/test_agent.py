@@ -1,4 +1,5 @@
 import pytest
+
 from actrio.actors import InvalidSpec, Runtime, open_runtime
 from actrio.agents import Agent, AgentRef
 from actrio.mailbox import InvalidBound

@@ -1,13 +1,14 @@
 import logging
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from actrio.actors import Runtime
 from actrio.agents import Agent
 from actrio.agents._conversation import Conversation, Conversations, as_sent
 from actrio.providers import Assistant, Message, System, ToolCall, ToolResult, User
 from actrio.testing import ScriptedProvider
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def turn(number: int) -> tuple[Message, Message]:
@@ -32,14 +33,17 @@ def test_a_turn_larger_than_the_limit_is_not_kept() -> None:
     assert conversation.messages == ()
 
 
-def test_the_same_prompt_again_replaces_its_turn() -> None:
-    conversation, prompt = Conversation(4), object()
-    conversation.add(object(), *turn(0))
+def test_only_the_turn_of_the_last_prompt_is_taken_back() -> None:
+    conversation, first, last = Conversation(4), object(), object()
+    conversation.add(first, *turn(0))
+    conversation.add(last, *turn(1))
+    left: list[int] = []
 
-    conversation.add(prompt, User("1?"), Assistant("", interrupted="ValueError: no"))
-    conversation.add(prompt, *turn(1))
+    for prompt in (first, last, last):
+        conversation.take_back(prompt)
+        left.append(len(conversation.messages))
 
-    assert conversation.messages == (*turn(0), *turn(1))
+    assert left == [4, 2, 2]
 
 
 def test_the_longest_unused_conversation_is_forgotten_first(caplog: pytest.LogCaptureFixture) -> None:
@@ -82,14 +86,19 @@ async def test_the_history_of_an_unknown_conversation_is_empty_and_not_remembere
 
 
 def test_questions_left_unanswered_are_sent_as_one() -> None:
-    history = [User("One?"), Assistant("", interrupted="its deadline passed"), User("Two?"), Assistant("")]
+    history: list[Message] = [
+        User("One?"),
+        Assistant("", interrupted="its deadline passed"),
+        User("Two?"),
+        Assistant(""),
+    ]
 
     assert as_sent("", history, "Three?") == [User("One?\n\nTwo?\n\nThree?")]
 
 
 def test_an_answer_that_only_calls_tools_is_sent() -> None:
     calling = Assistant(tool_calls=(ToolCall("1", "search", "{}"),))
-    history = [User("One?"), calling, ToolResult("1", "found"), Assistant("Two.")]
+    history: list[Message] = [User("One?"), calling, ToolResult("1", "found"), Assistant("Two.")]
 
     assert as_sent("", history, "Three?") == [*history, User("Three?")]
 

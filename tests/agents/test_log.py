@@ -1,4 +1,5 @@
 import pytest
+
 from actrio.agents import TextChunk, TurnInterrupted, TurnTooLong
 from actrio.agents._log import TurnLog
 from actrio.providers import Usage

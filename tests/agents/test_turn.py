@@ -2,6 +2,8 @@ from collections import Counter
 
 import pytest
 import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
 from actrio.actors import Runtime
 from actrio.agents import (
     Agent,
@@ -19,7 +21,6 @@ from actrio.agents import (
 from actrio.mailbox import ReplayUnavailable
 from actrio.providers import ConnectionLost, ToolCall, Usage
 from actrio.testing import Fail, Say, ScriptedProvider, Stall
-from trio.testing import MockClock, wait_all_tasks_blocked
 
 SLOW = Say("one two three", token_s=1)
 LOST = ConnectionLost("m", "gone", "word")
@@ -82,9 +83,9 @@ async def test_a_cancelled_wait_loses_nothing(runtime: Runtime, autojump_clock: 
         reader, pieces = turn.text(), list[str]()
         while not turn.over:
             with trio.move_on_after(0.3):
-                pieces.append(await anext(reader))
+                pieces.append(await anext(reader, "the end"))
 
-    assert pieces == ["one", " two", " three"]
+    assert pieces == ["one", " two", " three", "the end"]
 
 
 async def test_two_tasks_on_one_reader_share_the_text(runtime: Runtime, autojump_clock: MockClock) -> None:

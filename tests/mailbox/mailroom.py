@@ -1,6 +1,9 @@
-"""What the tests of inboxes share: messages, consumers that count as actors, asks that note how they end, cancellation."""
+"""What the tests of inboxes share: a message, consumers that count as actors, asks that note their end, cancelling."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from math import inf
 from typing import Any
 
 import trio
@@ -26,7 +29,12 @@ def messages(letters: list[Envelope[Any]]) -> list[Any]:
 
 
 async def consume(inbox: Inbox[Any], body: Body) -> None:
-    """Run ``body`` as the actor that `inbox` belongs to, as the runtime runs a coroutine actor."""
+    """Run ``body`` as the actor the inbox belongs to, as the runtime runs a coroutine actor: in a task of its own."""
+    async with trio.open_nursery() as nursery:  # noqa: ASYNC112 - not redundant: the task has its own context variables
+        nursery.start_soon(_consume, inbox, body)
+
+
+async def _consume(inbox: Inbox[Any], body: Body) -> None:
     current_inbox.set(inbox)
     task = trio.lowlevel.current_task()
     workers[task] = inbox
@@ -44,8 +52,8 @@ async def consume(inbox: Inbox[Any], body: Body) -> None:
 class Asked:
     """An ask in a task of its own. Cancelled by its ``scope``; notes each end it has in ``ends``."""
 
-    def __init__(self) -> None:
-        self.scope = trio.CancelScope()
+    def __init__(self, deadline: float = inf) -> None:
+        self.scope = trio.CancelScope(deadline=deadline)
         self.ends: list[object] = []
 
     async def run(self, inbox: Inbox[Any], message: Request[Any], *, detached: bool = False) -> None:
@@ -66,17 +74,25 @@ class Asked:
 
 
 async def start_ask(
-    nursery: trio.Nursery, inbox: Inbox[Any], message: Request[Any] | None = None, *, detached: bool = False
+    nursery: trio.Nursery, inbox: Inbox[Any], *, detached: bool = False, deadline: float = inf
 ) -> Asked:
     """Ask in a task of the nursery, and let it wait."""
-    asked = Asked()
-
-    async def run() -> None:
-        await asked.run(inbox, Question() if message is None else message, detached=detached)
-
-    nursery.start_soon(run)
+    asked = Asked(deadline)
+    nursery.start_soon(partial(asked.run, inbox, Question(), detached=detached))
     await trio.testing.wait_all_tasks_blocked()
     return asked
+
+
+@asynccontextmanager
+async def ask_in_hand(inbox: Inbox[Any], **settings: Any) -> AsyncIterator[tuple[Asked, Envelope[Any]]]:
+    """An ask that waits, and its letter in the hand of its actor. Leaving waits for the end of the ask."""
+    async with trio.open_nursery() as nursery:
+        asked = await start_ask(nursery, inbox, **settings)
+        letter = inbox.receive_nowait()
+        try:
+            yield asked, letter
+        finally:
+            letter.cut("the test is over")  # an end for the asker of a test that failed
 
 
 class CancelAt(trio.abc.Instrument):

@@ -1,0 +1,195 @@
+"""The researcher, the writer and the editor: an actor each, with an agent each that speaks for it."""
+
+from typing import Any, Final, TypeVar
+
+from actrio.actors import Actor, ActorRef, Runtime, Supervisor, SupervisorRef, handles
+from actrio.agents import Agent, AgentRef, Reply, TurnError
+from actrio.demo._corpus import Corpus, Note, nearest, words
+from actrio.demo._messages import Article, Commission, Draft, Fact, Findings, OneMore, Research, Rewrite, Write
+from actrio.demo._stage import Stage
+from actrio.mailbox import Request
+from actrio.providers import Provider, ProviderError
+
+R = TypeVar("R")
+
+FACTS_FOUND: Final = 2  # the writer asks for one more
+ENOUGH: Final = 0.75  # the part of a draft's words that must come from the facts, and of theirs that must be in it
+CRASH_AFTER: Final = 12  # pieces of text
+
+# The model's failure is an answer to who asked, all the way up: none of the three could do better after a restart.
+EXPECTED: Final = (ProviderError, TurnError)
+
+
+class PenBroke(Exception):
+    """The crash on purpose. No handler declares it, so it ends the writer's instance."""
+
+
+class Fault:
+    """A mistake that is made at most once: it is outside the actor, whose own state a restart begins afresh."""
+
+    def __init__(self, *, armed: bool) -> None:
+        self._armed = armed
+
+    def strike(self) -> None:
+        """Raises: PenBroke, the first time, if armed."""
+        if self._armed:
+            self._armed = False
+            raise PenBroke("the pen broke in the middle of a sentence")
+
+
+class Specialist(Actor):
+    """One of the three. Its agent is its child: started and ended with each instance of it."""
+
+    def __init__(self, stage: Stage, agent: Agent) -> None:
+        self._stage = stage
+        self._definition = agent
+
+    async def started(self) -> None:
+        """Spawn the agent."""
+        self._agent: AgentRef = await self.ctx.spawn(self._definition)
+
+    async def consult(self, colleague: ActorRef[Any], message: Request[R]) -> R:
+        """Ask a colleague, so that it is seen."""
+        self._stage.show_message(self.ctx.ref.name, colleague.name, message)
+        reply = await colleague.ask(message)
+        self._stage.show_message(colleague.name, self.ctx.ref.name, reply)
+        return reply
+
+    async def say(self, prompt: str, fault: Fault | None = None, *, close: str = "") -> Reply:
+        """Have the agent answer, shown word by word as it comes; `close` is what to show after a word at its end."""
+        async with self._agent.run(prompt) as turn:
+            with self._stage.speech(self.ctx.ref.name) as speech:
+                async for piece in turn.text():
+                    speech.add(piece)
+                    if fault is not None and speech.pieces >= CRASH_AFTER:
+                        fault.strike()
+                reply = await turn.result()
+                speech.tokens = reply.usage.output_tokens
+                if reply.text[-1:].isalnum():
+                    speech.close(close)
+        if fault is not None:
+            fault.strike()
+        return reply
+
+
+class Researcher(Specialist):
+    """Looks things up in the notes, and has its agent say which fact is the most surprising."""
+
+    def __init__(self, stage: Stage, agent: Agent, corpus: Corpus) -> None:
+        super().__init__(stage, agent)
+        self._corpus = corpus
+
+    @handles(raises=EXPECTED)
+    async def research(self, message: Research) -> Findings:
+        """Find the note and the facts. What the agent says decides which of them leads."""
+        note = self._note(message.topic)
+        facts = note.ranked_facts(words(message.topic))[: FACTS_FOUND + 1]
+        listed = "\n".join(f"- {fact}" for fact in facts)
+        said = await self.say(f"{listed}\n\nWhich of these facts is the most surprising?", close=".")
+        lead = nearest(said.text, facts)
+        others = [fact for fact in facts if fact != lead]
+        return Findings(note.topic, note.file, (lead, *others)[:FACTS_FOUND])
+
+    @handles
+    async def one_more(self, message: OneMore) -> Fact:
+        """The best fact that is not known yet."""
+        facts = self._note(message.topic).ranked_facts(words(message.topic))
+        return Fact(next(fact for fact in facts if fact not in message.known))
+
+    def _note(self, topic: str) -> Note:
+        choice = self._corpus.find(topic)
+        assert choice is not None, "the editor is asked only for topics that there is a note about"
+        return choice.note
+
+
+class Writer(Specialist):
+    """Turns facts into a paragraph."""
+
+    def __init__(self, stage: Stage, agent: Agent, researcher: ActorRef[Any], fault: Fault) -> None:
+        super().__init__(stage, agent)
+        self._researcher = researcher
+        self._fault = fault
+
+    @handles(raises=EXPECTED)
+    async def write(self, message: Write) -> Draft:
+        """A first draft. It asks the researcher for one fact more."""
+        found = message.findings
+        more = await self.consult(self._researcher, OneMore(found.topic, found.facts))
+        facts = (*found.facts, more.text)
+        prompt = f"Rewrite these notes as one short, friendly paragraph about {found.topic}:\n\n{' '.join(facts)}"
+        reply = await self.say(prompt, self._fault)
+        return Draft(reply.text.strip(), facts)
+
+    @handles(raises=EXPECTED)
+    async def rewrite(self, message: Rewrite) -> Draft:
+        """Another draft, closer to the facts."""
+        listed = "\n".join(f"- {fact}" for fact in message.draft.facts)
+        prompt = f"Join these sentences into one paragraph about {message.topic}:\n{listed}"
+        reply = await self.say(prompt)
+        return Draft(reply.text.strip(), message.draft.facts)
+
+
+class Editor(Specialist):
+    """Has an article made: asks the two others, checks what they say against the facts, finds the title."""
+
+    def __init__(self, stage: Stage, agent: Agent, researcher: ActorRef[Any], writer: ActorRef[Any]) -> None:
+        super().__init__(stage, agent)
+        self._researcher = researcher
+        self._writer = writer
+
+    @handles(raises=EXPECTED)
+    async def make_article(self, message: Commission) -> Article:
+        """From the topic to the article."""
+        findings = await self.consult(self._researcher, Research(message.topic))
+        draft = await self.consult(self._writer, Write(findings))
+        if (problem := fault_of(draft)) is not None:
+            draft = await self.consult(self._writer, Rewrite(findings.topic, draft, problem))
+        text = draft.text
+        if (problem := fault_of(draft)) is not None:
+            self._stage.remark(self.ctx.ref.name, f"{problem}, again; I print the researcher's facts as they are")
+            text = " ".join(draft.facts)
+        title = await self.say(f"{findings.facts[0]}\n\nWrite a short title about {findings.topic}.")
+        return Article(self._tidy(title, findings.topic), text)
+
+    def _tidy(self, reply: Reply, topic: str) -> str:
+        """The title, if it is whole; of one that was cut off the part before the colon."""
+        title = reply.text if reply.finish_reason != "length" else reply.text.rpartition(":")[0]
+        if plain := title.strip(' "*#.'):
+            return plain
+        self._stage.remark(self.ctx.ref.name, "that is too long; I take the topic as the title")
+        return topic[0].upper() + topic[1:]
+
+
+def fault_of(draft: Draft) -> str | None:
+    """What is wrong with a draft, measured in words; None if it is good enough."""
+    said, known = words(draft.text), words(" ".join(draft.facts))
+    if not said or len(said & known) / len(said) < ENOUGH:
+        return "the draft says what no fact says"
+    if len(said & known) / len(known) < ENOUGH:
+        return "the draft leaves facts out"
+    return None
+
+
+def _agent(model: Provider, instructions: str, max_tokens: int, *stop: str) -> Agent:
+    # A small model at temperature 0 keeps to the facts, and says the same each time.
+    return Agent("model", model, instructions, max_tokens=max_tokens, temperature=0.0, seed=1, stop=stop)
+
+
+async def assemble(
+    runtime: Runtime, stage: Stage, model: Provider, corpus: Corpus, *, crash: bool
+) -> tuple[SupervisorRef, ActorRef[Any]]:
+    """Spawn the three under one supervisor; gives it and the editor.
+
+    The writer has ``redeliver``: what it was working on when it crashed is delivered again to its next instance, and
+    who asked goes on waiting.
+    """
+    desk = await runtime.spawn(Supervisor("desk"))
+    finds = _agent(model, "You are a researcher. You answer in one short sentence.", 45, "\n", ". ", ", which", ", but")
+    writes = _agent(model, "You are a writer. You turn notes into one short, friendly paragraph.", 110, "\n\n")
+    edits = _agent(model, "You are an editor. You write short titles.", 24, "\n")
+    researcher = await desk.spawn(Researcher, stage, finds, corpus, name="researcher", restart="permanent")
+    writer = await desk.spawn(
+        Writer, stage, writes, researcher, Fault(armed=crash), name="writer", restart="permanent", redeliver=True
+    )
+    editor = await desk.spawn(Editor, stage, edits, researcher, writer, name="editor", restart="permanent")
+    return desk, editor

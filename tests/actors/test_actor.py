@@ -1,0 +1,407 @@
+"""Handlers: what is checked when a class is made, and which one takes a message."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, Optional, TypeVar, Union
+
+import pytest
+from attrs import define, frozen
+
+from actrio.actors import Actor, HandlerError, handles, open_runtime
+from actrio.actors._actor import reply_type
+from actrio.mailbox import Request
+from tests.actors.crew import Add, Counter, Get, settle
+
+T = TypeVar("T")
+
+
+@frozen
+class Report:
+    text: str = ""
+
+
+@frozen
+class LongReport(Report):
+    pages: int = 1
+
+
+@frozen
+class Research(Request[Report]):
+    topic: str = ""
+
+
+@frozen
+class DeepResearch(Research):
+    depth: int = 1
+
+
+@frozen
+class Maybe(Request[int | None]):
+    pass
+
+
+@frozen
+class Several(Request[Sequence[int]]):
+    pass
+
+
+@frozen
+class Ping(Request[None]):
+    pass
+
+
+@frozen
+class Open(Request[Any]):
+    pass
+
+
+@frozen
+class Boxed(Request[T], Generic[T]):
+    value: T
+
+
+@frozen
+class BoxedInt(Boxed[int]):
+    pass
+
+
+@frozen
+class Forward(Request["LaterReport"]):
+    pass
+
+
+@frozen
+class LaterReport:
+    pass
+
+
+Method = Callable[[Any, Any], Any]
+
+
+def define_actor(method: Any, **others: Any) -> type[Actor]:
+    """An actor class "Editor" whose handler is this function, under its own name."""
+    handler = handles(method) if not hasattr(method, "__actrio_handles__") else method
+    return type("Editor", (Actor,), {method.__name__: handler, **others})
+
+
+# What is accepted
+
+
+async def plain(self: Any, message: Add) -> None: ...
+async def exact(self: Any, message: Research) -> Report: ...  # type: ignore[empty-body]
+async def narrower(self: Any, message: Research) -> LongReport: ...  # type: ignore[empty-body]
+async def inherited(self: Any, message: DeepResearch) -> Report: ...  # type: ignore[empty-body]
+async def anything(self: Any, message: Research) -> Any: ...
+async def open_reply(self: Any, message: Open) -> int: ...  # type: ignore[empty-body]
+async def none_reply(self: Any, message: Ping) -> None: ...
+async def optional(self: Any, message: Maybe) -> int | None: ...
+async def optional_spelled_otherwise(self: Any, message: Maybe) -> Optional[int]: ...  # noqa: UP045
+async def member_of_union(self: Any, message: Maybe) -> int: ...  # type: ignore[empty-body]
+async def sequence(self: Any, message: Several) -> Sequence[int]: ...  # type: ignore[empty-body]
+async def kind_of_sequence(self: Any, message: Several) -> list[int]: ...  # type: ignore[empty-body]
+async def generic(self: Any, message: Boxed[int]) -> int: ...  # type: ignore[empty-body]
+async def generic_subclass(self: Any, message: BoxedInt) -> int: ...  # type: ignore[empty-body]
+async def forward(self: Any, message: Forward) -> LaterReport: ...  # type: ignore[empty-body]
+async def quoted(self: Any, message: "Research") -> "Report": ...  # type: ignore[empty-body]
+async def union(self: Any, message: Add | str) -> None: ...
+async def old_union(self: Any, message: Union[Add, str]) -> None: ...  # noqa: UP007
+async def requests(self: Any, message: Research | DeepResearch) -> Report: ...  # type: ignore[empty-body]
+async def builtin(self: Any, message: dict[str, int]) -> None: ...
+async def everything(self: Any, message: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("method", "types"),
+    [
+        (plain, {Add}),
+        (exact, {Research}),
+        (narrower, {Research}),
+        (inherited, {DeepResearch}),
+        (anything, {Research}),
+        (open_reply, {Open}),
+        (none_reply, {Ping}),
+        (optional, {Maybe}),
+        (optional_spelled_otherwise, {Maybe}),
+        (member_of_union, {Maybe}),
+        (sequence, {Several}),
+        (kind_of_sequence, {Several}),
+        (generic, {Boxed}),
+        (generic_subclass, {BoxedInt}),
+        (forward, {Forward}),
+        (quoted, {Research}),
+        (union, {Add, str}),
+        (old_union, {Add, str}),
+        (requests, {Research, DeepResearch}),
+        (builtin, {dict}),
+        (everything, {object}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_right_handler_is_accepted_for_the_types_of_its_annotation(method: Method, types: set[type]) -> None:
+    assert set(define_actor(method).__actrio_table__) == types
+
+
+# What is refused
+
+
+def no_await(self: Any, message: Add) -> None: ...
+async def no_annotation(self, message) -> None: ...  # type: ignore[no-untyped-def]
+async def no_return(self, message: Add): ...  # type: ignore[no-untyped-def]
+async def unresolvable(self: Any, message: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+async def unresolvable_return(self: Any, message: Add) -> "Nowhere": ...  # type: ignore[name-defined]  # noqa: F821
+async def wrong_return(self: Any, message: Research) -> int: ...  # type: ignore[empty-body]
+async def wider_return(self: Any, message: Research) -> object: ...
+async def nothing_back(self: Any, message: Research) -> None: ...
+async def wrong_union_return(self: Any, message: Maybe) -> str | None: ...
+async def wrong_for_one_of_the_union(self: Any, message: Research | Add) -> Report: ...  # type: ignore[empty-body]
+async def wrong_inherited(self: Any, message: DeepResearch) -> int: ...  # type: ignore[empty-body]
+async def reply_to_no_request(self: Any, message: Add) -> int: ...  # type: ignore[empty-body]
+async def no_message(self: Any) -> None: ...
+async def two_messages(self: Any, message: Add, other: Add) -> None: ...
+async def default(self: Any, message: Add, other: int = 1) -> None: ...
+async def keyword_only(self: Any, *, message: Add) -> None: ...
+async def variadic(self: Any, *messages: Add) -> None: ...
+async def any_message(self: Any, message: Any) -> None: ...
+async def none_message(self: Any, message: None) -> None: ...
+async def optional_message(self: Any, message: Add | None) -> None: ...
+async def literal_message(self: Any, message: Literal["go"]) -> None: ...
+async def type_variable(self: Any, message: T) -> None: ...  # type: ignore[valid-type]
+
+
+@pytest.mark.parametrize(
+    ("method", "problem"),
+    [
+        (no_await, "must be `async def`"),
+        (no_annotation, "its message 'message' has no annotation; write the type it handles"),
+        (no_return, "has no return annotation; write what it answers, or None"),
+        (unresolvable, "annotation cannot be resolved (name 'Nowhere' is not defined)"),
+        (unresolvable_return, "annotation cannot be resolved (name 'Nowhere' is not defined)"),
+        (wrong_return, "returns int, but Research asks for Report"),
+        (wider_return, "returns object, but Research asks for Report"),
+        (nothing_back, "returns None, but Research asks for Report"),
+        (wrong_union_return, "returns str | None, but Maybe asks for int | None"),
+        (wrong_for_one_of_the_union, "but Add is no Request: return None, or derive Add from Request"),
+        (wrong_inherited, "returns int, but DeepResearch asks for Report"),
+        (reply_to_no_request, "returns int, but Add is no Request: return None, or derive Add from Request"),
+        (no_message, "must take exactly self and one message"),
+        (two_messages, "must take exactly self and one message"),
+        (default, "must take exactly self and one message"),
+        (keyword_only, "must take exactly self and one message"),
+        (variadic, "must take exactly self and one message"),
+        (any_message, "which is not a class"),
+        (none_message, "which is not a class"),
+        (optional_message, "which is not a class"),
+        (literal_message, "which is not a class"),
+        (type_variable, "which is not a class"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_wrong_handler_is_refused_when_the_class_is_made(method: Method, problem: str) -> None:
+    with pytest.raises(HandlerError) as info:
+        define_actor(method)
+    assert (info.value.actor_class, info.value.handler) == ("Editor", method.__name__)
+    assert problem in info.value.problem
+    assert str(info.value) == f"Editor.{method.__name__}: {info.value.problem}"
+
+
+def test_an_annotated_message_is_handled_by_its_type() -> None:
+    async def noted(self: Any, message: Annotated[Add, "a note"]) -> None: ...
+
+    assert set(define_actor(noted).__actrio_table__) == {Add}
+
+
+def test_two_handlers_of_one_class_cannot_take_the_same_type() -> None:
+    with pytest.raises(HandlerError, match=r"Twice.second: Add is already handled by first; keep one of them"):
+
+        class Twice(Actor):  # pyright: ignore[reportUnusedClass]
+            @handles
+            async def first(self, message: Add) -> None: ...
+
+            @handles
+            async def second(self, message: Add | str) -> None: ...
+
+
+def test_one_handler_cannot_name_a_type_twice_over_by_its_generic() -> None:
+    async def twice(self: Any, message: dict[str, int] | dict[int, str]) -> None: ...
+
+    with pytest.raises(HandlerError, match="dict is already handled"):
+        define_actor(twice)
+
+
+def test_a_function_that_is_no_method_at_all_is_refused() -> None:
+    with pytest.raises((HandlerError, TypeError)):
+
+        class Static(Actor):  # pyright: ignore[reportUnusedClass]
+            @staticmethod
+            @handles
+            async def loose(message: Add) -> None: ...
+
+
+# Inheritance
+
+
+class Base(Actor):
+    def __init__(self) -> None:
+        self.got = list[str]()
+
+    @handles
+    async def add(self, message: Add) -> None:
+        self.got.append("base add")
+
+    @handles
+    async def research(self, message: Research) -> Report:
+        self.got.append("base research")
+        return Report()
+
+    @handles
+    async def seen(self, message: Open) -> Any:
+        return self.got
+
+
+async def seen_by(factory: Any, *messages: Any) -> list[str]:
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(factory)
+        for message in messages:
+            await ref.tell(message)
+        await settle()
+        result: list[str] = await ref.ask(Open())
+        return result
+
+
+async def test_a_subclass_inherits_handlers_and_adds_its_own() -> None:
+    class More(Base):
+        @handles
+        async def text(self, message: str) -> None:
+            self.got.append("text")
+
+    assert await seen_by(More, Add(), "x") == ["base add", "text"]
+
+
+async def test_a_subclass_may_override_a_handler() -> None:
+    class Other(Base):
+        @handles
+        async def add(self, message: Add) -> None:
+            self.got.append("other add")
+            await super().add(message)
+
+    assert await seen_by(Other, Add()) == ["other add", "base add"]
+
+
+async def test_a_subclass_may_handle_an_inherited_type_in_a_method_of_another_name() -> None:
+    class Other(Base):
+        @handles
+        async def plus(self, message: Add) -> None:
+            self.got.append("plus")
+
+    assert await seen_by(Other, Add()) == ["plus"]
+
+
+async def test_an_override_without_the_decorator_is_used_or_refused_but_not_ignored() -> None:
+    try:
+
+        class Other(Base):
+            async def add(self, message: Add) -> None:
+                self.got.append("other add")
+
+    except HandlerError as error:
+        assert error.handler == "add"  # noqa: PT017 - one of the two right outcomes
+    else:
+        assert await seen_by(Other, Add()) == ["other add"]
+
+
+async def test_a_subclass_wins_over_its_bases_in_the_order_of_the_mro() -> None:
+    class Left(Base):
+        @handles
+        async def add(self, message: Add) -> None:
+            self.got.append("left")
+
+    class Right(Base):
+        @handles
+        async def add(self, message: Add) -> None:
+            self.got.append("right")
+
+    class Both(Left, Right):
+        pass
+
+    assert await seen_by(Both, Add()) == ["left"]
+
+
+async def test_a_message_goes_to_the_handler_of_its_nearest_base() -> None:
+    class Deep(Base):
+        @handles
+        async def deep(self, message: DeepResearch) -> Report:
+            self.got.append("deep")
+            return Report()
+
+        @handles
+        async def rest(self, message: object) -> None:
+            self.got.append(type(message).__name__)
+
+    assert await seen_by(Base, DeepResearch()) == ["base research"]
+    assert await seen_by(Deep, DeepResearch(), Research(), 7) == ["deep", "base research", "int"]
+
+
+async def test_what_one_class_has_seen_does_not_change_its_later_subclasses() -> None:
+    assert await seen_by(Base, DeepResearch()) == ["base research"]
+
+    class Later(Base):
+        @handles
+        async def research(self, message: Research) -> Report:
+            self.got.append("later research")
+            return Report()
+
+    assert await seen_by(Later, DeepResearch()) == ["later research"]
+
+
+async def test_attrs_and_dataclass_actors_work() -> None:
+    @define
+    class Attrs(Actor):
+        start: int
+
+        @handles
+        async def get(self, _: Get) -> int:
+            return self.start
+
+    @dataclass
+    class Data(Actor):
+        start: int
+
+        @handles
+        async def get(self, _: Get) -> int:
+            return self.start
+
+    async with open_runtime() as runtime:
+        assert await (await runtime.spawn(Attrs, 3)).ask(Get()) == 3
+        assert await (await runtime.spawn(Data, 4)).ask(Get()) == 4
+
+
+# The rest
+
+
+def test_ctx_is_not_there_before_the_actor_is_spawned() -> None:
+    with pytest.raises(HandlerError, match="is there once the actor is spawned; use started"):
+        _ = Counter().ctx
+
+
+@pytest.mark.parametrize(
+    ("message_type", "reply"),
+    [
+        (Add, type(None)),
+        (Research, Report),
+        (DeepResearch, Report),
+        (Ping, type(None)),
+        (Open, Any),
+        (Maybe, int | None),
+        (Boxed, Any),
+        (Request, Any),
+    ],
+)
+def test_the_reply_type_of_a_message_is_found(message_type: type, reply: Any) -> None:
+    assert reply_type(message_type) == reply
+
+
+def test_handles_leaves_the_method_callable() -> None:
+    async def method(self: Any, message: Add) -> None: ...
+
+    assert handles(method) is method
+    assert handles(raises=(KeyError,))(method) is method

@@ -1,0 +1,142 @@
+"""The tasks that run class actors: how many there are, and that none starves another."""
+
+import itertools
+import time
+from contextlib import suppress
+from typing import Any
+
+import trio
+from attrs import frozen
+
+from actrio.actors import open_runtime
+from actrio.mailbox import ActorStopped, Request
+from tests.actors.crew import Add, Counter, Do, Get, Nap, settle
+
+
+async def test_idle_actors_have_no_task() -> None:
+    async with open_runtime() as runtime:
+        tasks = trio.lowlevel.current_statistics().tasks_living
+        for _ in range(200):
+            await runtime.spawn(Counter)
+        await settle()
+        assert trio.lowlevel.current_statistics().tasks_living - tasks <= 1
+
+
+async def test_one_task_runs_all_handlers_that_do_not_wait() -> None:
+    async with open_runtime() as runtime:
+        refs = [await runtime.spawn(Counter) for _ in range(100)]
+        for ref in refs:
+            for _ in range(10):
+                ref.tell_nowait(Add())
+        await settle()
+        assert [await ref.ask(Get()) for ref in refs] == [10] * 100
+        assert runtime.metrics().workers == 1
+
+
+async def test_every_handler_that_waits_has_a_task_and_few_are_kept() -> None:
+    async with open_runtime() as runtime:
+        refs = [await runtime.spawn(Counter) for _ in range(100)]
+        for ref in refs:
+            ref.tell_nowait(Nap(1))
+        await settle()
+        assert runtime.metrics().totals.in_hand == 100
+        assert runtime.metrics().workers >= 100
+        await trio.sleep(1)
+        await settle()
+        assert runtime.metrics().totals.handled == 100
+        assert runtime.metrics().workers <= 40
+
+
+async def test_an_actor_with_endless_mail_does_not_starve_others_or_the_host() -> None:
+    async def again(actor: Counter) -> None:
+        actor.count += 1
+        actor.ctx.ref.tell_nowait(Do(again))
+
+    async with open_runtime() as runtime:
+        busy, other = await runtime.spawn(Counter), await runtime.spawn(Counter)
+        busy.tell_nowait(Do(again))
+        for _ in range(10):
+            await trio.lowlevel.checkpoint()
+        for number in range(10):
+            assert await other.ask(Get()) == number
+            await other.tell(Add())
+        await busy.stop()
+
+
+async def test_actors_that_keep_each_other_busy_do_not_starve_the_host() -> None:
+    async def pass_on(actor: Counter) -> None:
+        with suppress(ActorStopped):
+            ring[(int(actor.label) + 1) % 3].tell_nowait(Do(pass_on))
+
+    async with open_runtime() as runtime:
+        ring = [await runtime.spawn(Counter, lambda _: None, str(number)) for number in range(3)]
+        ring[0].tell_nowait(Do(pass_on))
+        for _ in range(20):
+            await trio.lowlevel.checkpoint()
+        await ring[0].stop()
+
+
+def test_handlers_that_take_long_without_waiting_let_others_run_in_between() -> None:
+    ticks = list[int]()
+
+    async def block(_: Counter) -> None:
+        time.sleep(0.006)  # longer than the pool goes on for without a checkpoint
+        ticks.append(0)
+
+    async def tick() -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+            ticks.append(1)
+
+    async def main() -> None:
+        async with open_runtime() as runtime, trio.open_nursery() as nursery:
+            ref = await runtime.spawn(Counter)
+            nursery.start_soon(tick)
+            for _ in range(6):
+                ref.tell_nowait(Do(block))
+            while ticks.count(0) < 6:
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)  # on the system's clock: a mock clock does not see how long something takes
+    # Each lets every other task run once; in which order is Trio's choice, so two may meet, but never three.
+    assert max(len(list(group)) for tick, group in itertools.groupby(ticks) if tick == 0) <= 2
+
+
+@frozen
+class Fork(Request[int]):
+    """Ask two children to do the same, so many levels deep."""
+
+    levels: int
+
+
+async def test_a_deep_tree_of_asks_is_answered() -> None:
+    async def fork(actor: Counter, levels: int) -> int:
+        if levels == 0:
+            return 1
+        results = list[Any]()
+
+        async def ask() -> None:
+            ref = await actor.ctx.runtime.spawn(Counter)
+            results.append(await ref.ask(Do(lambda other: fork(other, levels - 1))))
+            await ref.stop()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            nursery.start_soon(ask)
+        return sum(results)
+
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Counter)
+        assert await ref.ask(Do(lambda actor: fork(actor, 6))) == 64
+        assert runtime.metrics().totals.balanced
+
+
+async def test_handlers_wake_in_whatever_order_and_all_end() -> None:
+    async with open_runtime() as runtime:
+        refs = [await runtime.spawn(Counter) for _ in range(50)]
+        async with trio.open_nursery() as nursery:
+            for number, ref in enumerate(refs):
+                nursery.start_soon(ref.ask, Nap(number * 7 % 50))
+                nursery.start_soon(ref.tell, Add())
+        assert [await ref.ask(Get()) for ref in refs] == [1] * 50
