@@ -227,7 +227,7 @@ class Node:
         if self.state is not State.RUNNING:
             # Already ending: no supervisor decides any more, but the error must still reach somebody.
             if not taken and self.for_good and self.state is not State.CRASHED:
-                self.runtime.fail(error)
+                self.runtime.fail(error, ending=True)
             return
         self.move(Signal.CRASH)
         self.runtime.log.warning("actor %s crashed: %s", self.name, type(error).__name__)

@@ -7,6 +7,7 @@ from typing import Any
 import trio
 
 from actrio.actors._errors import RuntimeClosed
+from actrio.mailbox._working import current_inbox
 
 CLOSE_GRACE = 5.0  # seconds a resource gets to close by itself before it is cancelled
 
@@ -41,6 +42,7 @@ class Resources:
     async def _hold(
         self, key: object, shared: "Shared", open_resource: Callable[[], AbstractAsyncContextManager[Any]]
     ) -> None:
+        current_inbox.set(None)  # it works for all, not for the actor that asked first
         try:
             with shared.scope:
                 async with open_resource() as shared.value:

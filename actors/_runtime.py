@@ -215,7 +215,11 @@ class Runtime:
         shared: T = await self.resources.get(key, open_resource)
         return shared
 
-    def dead_letters(self, policy: Literal["lag", "disconnect"] = "lag") -> Subscription[DeadLetter | Lagged]:
+    @overload
+    def dead_letters(self, policy: Literal["lag"] = "lag") -> Subscription[DeadLetter | Lagged]: ...
+    @overload
+    def dead_letters(self, policy: Literal["disconnect"]) -> Subscription[DeadLetter]: ...
+    def dead_letters(self, policy: Literal["lag", "disconnect"] = "lag") -> Subscription[Any]:
         """Messages that ended unhandled, with reasons: ``with runtime.dead_letters() as letters: async for ...``.
 
         Begins with the oldest of the last 1,000. Ends when the runtime closes. A slow reader cannot hold up actors: it
@@ -223,7 +227,11 @@ class Runtime:
         """
         return self._dead_letters.subscribe(policy)
 
-    def events(self, policy: Literal["lag", "disconnect"] = "lag") -> Subscription[LifeEvent | Lagged]:
+    @overload
+    def events(self, policy: Literal["lag"] = "lag") -> Subscription[LifeEvent | Lagged]: ...
+    @overload
+    def events(self, policy: Literal["disconnect"]) -> Subscription[LifeEvent]: ...
+    def events(self, policy: Literal["lag", "disconnect"] = "lag") -> Subscription[Any]:
         """Changes of actors' states, in the order they happened; otherwise as :meth:`dead_letters`."""
         return self._events.subscribe(policy)
 
@@ -245,8 +253,15 @@ class Runtime:
             del self._nodes[node.name]
         self._past = self._past.plus(node.inbox.statistics())
 
-    def fail(self, error: Exception) -> None:
-        """An error that nobody else takes: it ends the runtime, and leaves :func:`open_runtime`."""
+    def fail(self, error: Exception, *, ending: bool = False) -> None:
+        """An error that nobody else takes: it ends the runtime, and leaves :func:`open_runtime`.
+
+        Not if the actor is ``ending``, or all of the runtime is, and the error only says that others have ended: who
+        tells a neighbour that was stopped a moment before is not at fault.
+        """
+        if (ending or self._closing) and isinstance(error, ActorStopped | RuntimeClosed):
+            self.log.info("while stopping: %s", error)
+            return
         self.nursery.start_soon(_raise, error, name="unhandled error")
 
     async def shut_down(self, *, at_once: bool) -> None:

@@ -152,6 +152,8 @@ class SupervisorNode(Node):
 
     async def _mend_once(self, crashes: list[Crash]) -> None:
         group = await self._end_group(crashes)
+        if not crashes:
+            return  # this was restarted meanwhile, and its children with it
         crash = crashes[-1]
         if self.state not in (State.STARTING, State.RUNNING):
             self._leave_unmended(crashes)
@@ -181,7 +183,7 @@ class SupervisorNode(Node):
     async def _end_group(self, crashes: list[Crash]) -> list[Node]:
         """End all whom the crashes concern, and whom those concern that happen meanwhile."""
         ended: list[Node] = []
-        while True:
+        while crashes:
             crash, group = crashes[-1], self._group(crashes)
             if all(node in ended for node in group):
                 return group
@@ -190,6 +192,7 @@ class SupervisorNode(Node):
                 reason = f"crashed: {crash.error!r}" if node is crash.child else f"{crash.child.name} crashed"
                 await node.end(reason, crashed=mine, for_good=not _restarts(node))
             ended = group
+        return ended
 
     def _leave_unmended(self, crashes: list[Crash]) -> None:
         """This is being ended, and ends its children; if no restart follows, errors that nobody took go up."""

@@ -90,20 +90,26 @@ class Topic(Generic[T]):
         """
         await trio.lowlevel.checkpoint()
         delivered, full = self._deliver(message)
-        for subscriber in full:
-            try:
-                if isinstance(subscriber, Broadcast):
-                    await subscriber.send(message)
-                else:
-                    await subscriber.tell(message)
-            except (ActorStopped, trio.ClosedResourceError):
-                continue  # it left while this waited
-            except MailboxFull:
-                self._refused += 1
-                continue
-            self._delivered += 1
-            delivered += 1
+        if full:
+            before = self._delivered
+            async with trio.open_nursery() as nursery:  # all at once: none waits for another's room
+                for subscriber in full:
+                    nursery.start_soon(self._deliver_to, subscriber, message)
+            delivered += self._delivered - before
         return delivered
+
+    async def _deliver_to(self, subscriber: "Broadcast[T] | ActorRef[Any]", message: T) -> None:
+        try:
+            if isinstance(subscriber, Broadcast):
+                await subscriber.send(message)
+            else:
+                await subscriber.tell(message)
+        except (ActorStopped, trio.ClosedResourceError):
+            return  # it left while this waited
+        except MailboxFull:
+            self._refused += 1
+        else:
+            self._delivered += 1
 
     def publish_nowait(self, message: T) -> int:
         """Deliver to every subscriber that has room; how many got it. Those that chose ``wait`` and have none miss it.

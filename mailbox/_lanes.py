@@ -50,6 +50,14 @@ class Lanes:
         self._held[envelope.key].remove(envelope)
         return True
 
+    def holder_of(self, envelope: Envelope[Any], in_hand: list[Envelope[Any]]) -> Envelope[Any] | None:
+        """Which message in hand keeps one that is not in hand waiting, by being of its key."""
+        try:
+            key = envelope.key if envelope.key is not None else self.key_of(envelope.message)
+        except Exception:  # noqa: BLE001 - whoever takes the message tells of it
+            return None
+        return None if key is None else next((one for one in in_hand if one.key == key), None)
+
     def drain(self) -> list[Envelope[Any]]:
         """All that is held, taken out; the keys stay busy."""
         held = [envelope for waiting in self._held.values() for envelope in waiting]

@@ -2,7 +2,7 @@
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Hashable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import outcome
 import trio
@@ -13,21 +13,13 @@ from actrio.mailbox._envelope import DeadReason, Envelope, Stage
 from actrio.mailbox._errors import ActorStopped, MailboxFull
 from actrio.mailbox._lanes import Lanes
 from actrio.mailbox._statistics import InboxStatistics
-from actrio.mailbox._working import current_inbox
+from actrio.mailbox._working import Consumer, current_inbox
 
 M = TypeVar("M")
 
 _ONE = 1
 _QUEUED, _IN_HAND, _DEAD = Stage.QUEUED, Stage.IN_HAND, Stage.DEAD
 _HANDLED, _FAILED, _ABANDONED = Stage.HANDLED, Stage.FAILED, Stage.ABANDONED
-
-
-class Consumer(Protocol):
-    """Who is told that there is something to take."""
-
-    def wake(self) -> None:
-        """Called once after :meth:`Ledger.take` found nothing, from within a send: must be quick and not raise."""
-        ...
 
 
 class Ledger(Generic[M]):
@@ -384,13 +376,7 @@ class Ledger(Generic[M]):
 
     def holder_of(self, envelope: Envelope[M]) -> Envelope[M] | None:
         """The message in hand whose conversation a message that is not in hand has to wait for, if there is one."""
-        if self._lanes is None:
-            return None
-        try:
-            key = envelope.key if envelope.key is not None else self._lanes.key_of(envelope.message)
-        except Exception:  # noqa: BLE001 - whoever takes the message tells of it
-            return None
-        return None if key is None else next((one for one in self.in_hand if one.key == key), None)
+        return None if self._lanes is None else self._lanes.holder_of(envelope, self.in_hand)
 
     def has_mail(self) -> bool:
         """Whether :meth:`take` is worth a call."""

@@ -24,6 +24,14 @@ class Working(Protocol):
         ...
 
 
+class Consumer(Protocol):
+    """Who is told that there is something to take."""
+
+    def wake(self) -> None:
+        """Called once after :meth:`Ledger.take` found nothing, from within a send: must be quick and not raise."""
+        ...
+
+
 # The inbox of the actor whose code this is; None outside actors. Tasks inherit it, so it names the sender of whatever
 # an actor's code sends, from wherever it does.
 current_inbox: ContextVar["Inbox[Any] | None"] = ContextVar("actrio_current_inbox", default=None)

@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from actrio.testing import Fail, ScriptedProvider, Stall
 
 
 class Given:
-    """Lines known beforehand; what is no line is awaited first."""
+    """Lines known beforehand."""
 
     def __init__(self, *lines: str) -> None:
         self._lines = list(lines)
@@ -32,7 +31,6 @@ class Waiting:
 
     async def read(self) -> str | None:
         await trio.sleep_forever()
-        return None
 
 
 def make_console(width: int = 80) -> Console:
@@ -44,10 +42,8 @@ def shown(console: Console) -> str:
     return console.file.getvalue()
 
 
-async def interrupt_when(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await trio.lowlevel.checkpoint()
-    await trio.testing.wait_all_tasks_blocked()
+async def interrupt_when_quiet() -> None:
+    await trio.testing.wait_all_tasks_blocked(0.01)
     os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -60,21 +56,20 @@ async def test_answers_come_in_order_and_the_model_is_sent_what_was_said() -> No
 
 async def test_ctrl_c_stops_the_answer_and_not_the_program_and_its_text_stays_in_the_history() -> None:
     console = make_console()
-    model = ScriptedProvider(Stall("One two three four", after=2), "Next.")
+    model = ScriptedProvider(Stall(after=2, of="One two three four"), "Next.")
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(interrupt_when, lambda: model.statistics().streams_open == 1)
+        nursery.start_soon(interrupt_when_quiet)
         assert await chat(model, Given("Count", "Go on"), console) == 0
     assert shown(console) == "One two [stopped]\nNext.\n"
-    assert Assistant("One two") in model.requests[1].messages or any(
-        isinstance(one, Assistant) and one.text == "One two" for one in model.requests[1].messages
-    )
+    (kept,) = [one for one in model.requests[1].messages if isinstance(one, Assistant)]
+    assert (kept.text, kept.interrupted) == ("One two", "turn.cancel() was called")
     assert model.statistics().streams_left_early == 1
 
 
 async def test_ctrl_c_between_answers_leaves_with_status_130() -> None:
     model = ScriptedProvider()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(interrupt_when, lambda: model.statistics().connections_open == 1)
+        nursery.start_soon(interrupt_when_quiet)
         assert await chat(model, Waiting(), make_console()) == INTERRUPTED
 
 
@@ -93,7 +88,7 @@ async def test_another_command_is_answered_with_those_there_are() -> None:
 
 async def test_an_error_of_the_model_is_shown_and_the_chat_goes_on() -> None:
     console = make_console(300)
-    model = ScriptedProvider(Fail(RequestRefused, after=0), "Better.")
+    model = ScriptedProvider(Fail(RequestRefused("scripted", 400, "too long"), after=0), "Better.")
     assert await chat(model, Given("a", "b"), console) == 0
     first, second = shown(console).splitlines()
     assert "refused" in first
@@ -102,7 +97,8 @@ async def test_an_error_of_the_model_is_shown_and_the_chat_goes_on() -> None:
 
 async def test_lines_of_a_pipe_are_read_whole_however_they_arrive() -> None:
     reading, writing = os.pipe()
-    lines, got = PipedLines(reading), list[str | None]()
+    lines = PipedLines(reading)
+    got: list[str | None] = []
 
     async def read_all() -> None:
         while not got or got[-1] is not None:
@@ -141,6 +137,14 @@ def test_text_wraps_at_words_in_whatever_pieces_it_comes(cut: int) -> None:
     assert lines[:3] == ["a The quick brown", "b fox jumps", "b over a"]
     assert "".join(line[2:] for line in lines[3:]) == "supercalifragilisticexpialidocious" + "dog."
     assert max(map(len, lines)) <= 20
+
+
+def test_a_mark_that_does_not_fit_goes_on_the_next_line() -> None:
+    console = make_console(21)
+    flow = Flow(console, "a ", "b ")
+    flow.add("The quick brown")
+    flow.end("[cut off]")
+    assert shown(console) == "a The quick brown\nb [cut off]\n"
 
 
 def test_nothing_said_is_nothing_shown() -> None:

@@ -1,9 +1,11 @@
 """What the terminal programs share: text that wraps while it streams, and Ctrl-C as an event."""
 
+import os
 import re
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import contextmanager
 from typing import Final
 
 import trio
@@ -17,11 +19,23 @@ _BY_SPACE: Final = re.compile(r"(\s+)")
 _WIDEST: Final = 96
 
 
+class Output(Console):
+    """A console whose reader may leave, as in `actrio demo | head`: that is then like Ctrl-C, and no error."""
+
+    def on_broken_pipe(self) -> None:
+        """Be silent from now on, and interrupt the program. Rich would raise SystemExit, wherever it was printing."""
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        signal.raise_signal(signal.SIGINT)
+
+
 def make_console() -> Console:
     """Standard output: coloured on a terminal, plain in a pipe or a file."""
-    console = Console(highlight=False, emoji=False)
+    console = Output(highlight=False, emoji=False)
     if console.width > _WIDEST:
-        console = Console(highlight=False, emoji=False, width=_WIDEST)
+        console = Output(highlight=False, emoji=False, width=_WIDEST)
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None and console.options.ascii_only:
         # A model says what it likes; a terminal that cannot show it is no reason to end.
@@ -67,7 +81,11 @@ class Flow:
         self._show_word()
         if mark:
             self._begin()
-            self._print(Text.assemble(" " if self._column else "", mark))
+            shown = Text.assemble(" " if self._column else "", mark)
+            if self._column and self._column + shown.cell_len > self._width:
+                self._break_lines(1)
+                shown = Text.assemble(mark)
+            self._print(shown)
         if self._begun:
             self._console.print()
 
@@ -104,11 +122,17 @@ class Flow:
         self._console.print(text, end="", soft_wrap=True)
 
 
-async def call_on_interrupt(
-    action: Callable[[], None], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """Call `action` at each Ctrl-C, which is then no KeyboardInterrupt. Runs until cancelled; main thread only."""
+@contextmanager
+def on_interrupt(nursery: trio.Nursery, action: Callable[[], object]) -> Generator[None]:
+    """Inside, each Ctrl-C calls `action` from a task of the nursery, and is no KeyboardInterrupt. Main thread only.
+
+    The task runs until the nursery is cancelled.
+    """
     with trio.open_signal_receiver(signal.SIGINT) as signals:
-        task_status.started()
-        async for _ in signals:
-            action()
+        nursery.start_soon(_act_on, signals, action, name="Ctrl-C")
+        yield
+
+
+async def _act_on(signals: AsyncIterator[int], action: Callable[[], object]) -> None:
+    async for _ in signals:
+        action()

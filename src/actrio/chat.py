@@ -15,10 +15,9 @@ from attrs import define
 from rich.console import Console
 from rich.text import Text
 
-from actrio._terminal import Flow, call_on_interrupt, make_console
+from actrio._terminal import Flow, make_console, on_interrupt
 from actrio.actors import open_runtime
 from actrio.agents import Agent, AgentRef, Turn, TurnError, TurnInterrupted
-from actrio.mailbox import ActrioError
 from actrio.providers import LocalProvider, Provider, ProviderError
 
 INTERRUPTED: Final = 130
@@ -46,11 +45,7 @@ def main() -> int:
     """
     console = make_console()
     lines: Lines = TypedLines() if on_terminal(console) else PipedLines()
-    try:
-        return trio.run(chat, LocalProvider(), lines, console)
-    except ActrioError as error:
-        console.print(Text(str(error), style="red"), soft_wrap=True)
-        return 1
+    return trio.run(chat, LocalProvider(), lines, console)
 
 
 def on_terminal(console: Console) -> bool:
@@ -59,10 +54,10 @@ def on_terminal(console: Console) -> bool:
 
 
 async def chat(model: Provider, lines: Lines, console: Console) -> int:
-    """Answer lines until they end; gives the exit status, 0 or 130. Cancelling it closes the model's stream first.
+    """Answer lines until they end; gives the exit status. Cancelling it closes the model's stream first.
 
-    Raises:
-        ProviderError: the model could not be opened. What goes wrong in an answer is shown, and the chat goes on.
+    0, 130 after Ctrl-C between answers, or 1 if the model could not be opened, which is shown. What goes wrong in an
+    answer is shown too, and the chat goes on.
     """
     session = Session(console)
     agent = Agent(
@@ -76,14 +71,17 @@ async def chat(model: Provider, lines: Lines, console: Console) -> int:
     )
     async with trio.open_nursery() as nursery, open_runtime() as runtime:
         session.scope = nursery.cancel_scope
-        await nursery.start(call_on_interrupt, session.interrupt)
-        await runtime.share(model, model.open)
-        session.greet()
-        assistant = await runtime.spawn(agent)
-        while (line := await lines.read()) is not None and line.strip() != "/quit":
-            await session.take(line.strip(), assistant)
+        with on_interrupt(nursery, session.interrupt):
+            try:
+                # Opened before the first question: the agent then finds it open.
+                await runtime.share(model, model.open)
+            except ProviderError as error:
+                console.print(Text(str(error), style="red"), soft_wrap=True)
+                session.status = 1
+            else:
+                await session.hold(lines, await runtime.spawn(agent))
         nursery.cancel_scope.cancel()
-    return INTERRUPTED if session.interrupted else 0
+    return session.status
 
 
 @define
@@ -93,10 +91,16 @@ class Session:
     console: Console
     scope: trio.CancelScope | None = None
     turn: Turn | None = None
-    interrupted: bool = False
+    status: int = 0
     conversations: int = 1
 
-    def greet(self) -> None:
+    async def hold(self, lines: Lines, assistant: AgentRef) -> None:
+        """Take lines until they end."""
+        self._greet()
+        while (line := await lines.read()) is not None and line.strip() != "/quit":
+            await self.take(line.strip(), assistant)
+
+    def _greet(self) -> None:
         """Say what there is, to people only."""
         if self.console.is_terminal:
             flow = Flow(self.console, style="dim")
@@ -108,7 +112,7 @@ class Session:
         if self.turn is not None:
             self.turn.cancel()
         elif self.scope is not None:
-            self.interrupted = True
+            self.status = INTERRUPTED
             self.scope.cancel()
 
     async def take(self, line: str, assistant: AgentRef) -> None:

@@ -13,7 +13,6 @@ from actrio.actors import Actor, ActorRef, Down, State, handles, open_runtime
 from actrio.mailbox import ActrioError
 from tests.actors.crew import Add, Boom, Counter, Do, Echo, Get, Log, Nap, Watcher, counter, crash, settle
 
-
 # Who, from whom, until when
 
 
@@ -350,15 +349,19 @@ async def test_watching_twice_gives_one_down_while_the_watched_actor_lives() -> 
         assert len(downs) == 1
 
 
+async def doze(_: Watcher) -> None:
+    await trio.sleep(1)
+
+
 async def test_a_down_passes_a_full_mailbox() -> None:
     downs = list[Down]()
     async with open_runtime() as runtime:
         watched = await runtime.spawn(Counter)
         watcher = await runtime.spawn(Watcher, downs, capacity=1)
         await watcher.ask(Do(lambda actor: watch(actor, watched)))
-        await watcher.tell(Do(lambda _: trio.sleep(1)))
+        await watcher.tell(Do(doze))
         await settle()
-        await watcher.tell(Do(lambda _: trio.sleep(1)))
+        await watcher.tell(Do(doze))
         await watched.stop()
         await trio.sleep(1.5)
         assert len(downs) == 1

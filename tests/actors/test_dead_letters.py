@@ -75,22 +75,21 @@ async def test_a_message_to_a_stopped_actor_is_refused_and_no_dead_letter() -> N
 
 
 async def test_the_stream_begins_with_the_oldest_kept_and_ends_with_the_runtime() -> None:
-    async with trio.open_nursery() as nursery:
-        async with open_runtime() as runtime:
-            ref = await runtime.spawn(Counter)
-            await ref.tell(Unknown())
-            await settle()
-            got = list[object]()
+    async with trio.open_nursery() as nursery, open_runtime() as runtime:
+        ref = await runtime.spawn(Counter)
+        await ref.tell(Unknown())
+        await settle()
+        got = list[object]()
 
-            @nursery.start_soon
-            async def _() -> None:
-                with runtime.dead_letters() as letters:
-                    got.extend([letter async for letter in letters])
+        @nursery.start_soon
+        async def _() -> None:
+            with runtime.dead_letters() as letters:
+                got.extend([letter async for letter in letters])
 
-            await settle()
-            await ref.tell(Nap(1))
-            await settle()
-            await ref.tell(Add())
+        await settle()
+        await ref.tell(Nap(1))
+        await settle()
+        await ref.tell(Add())
     assert [letter.message for letter in got if isinstance(letter, DeadLetter)] == [Unknown(), Add()]
 
 

@@ -9,7 +9,7 @@ from actrio.actors._lifecycle import TRANSITIONS, IllegalSignal, Signal, State, 
 
 def test_an_uneventful_life_with_one_restart_follows_the_table() -> None:
     state = State.NEW
-    story = "START STARTED CRASH STOP ENDED START STARTED STOP ENDED RETIRE".split()
+    story = ["START", "STARTED", "CRASH", "STOP", "ENDED", "START", "STARTED", "STOP", "ENDED", "RETIRE"]
     for signal in story:
         state = advance(state, Signal[signal])
     assert state is State.STOPPED

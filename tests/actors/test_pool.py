@@ -80,7 +80,7 @@ def test_handlers_that_take_long_without_waiting_let_others_run_in_between() -> 
     ticks = list[int]()
 
     async def block(_: Counter) -> None:
-        time.sleep(0.006)  # longer than the pool goes on for without a checkpoint
+        time.sleep(0.006)  # noqa: ASYNC251 - longer than the pool goes on for without a checkpoint
         ticks.append(0)
 
     async def tick() -> None:

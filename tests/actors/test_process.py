@@ -256,7 +256,7 @@ async def test_the_end_of_the_inbox_let_out_of_the_function_is_no_crash() -> Non
 
     async with open_runtime() as runtime:
         ref = await runtime.spawn(receives)
-        assert await ref.ask(Get()) == "answered"
+        assert await ref.ask(Echo()) == "answered"
         other = await runtime.spawn(receives)
         await other.stop()
         assert (await other.watch()).error is None
@@ -283,7 +283,7 @@ async def test_a_coroutine_actor_that_crashes_while_cancelled_tells_its_askers()
             finally:
                 raise OSError("when cancelled")
 
-    with pytest.RaisesGroup(pytest.RaisesExc(OSError), allow_unwrapped=False, flatten_subgroups=True):
+    with pytest.RaisesGroup(pytest.RaisesExc(OSError), flatten_subgroups=True):
         async with open_runtime() as runtime:
             ref = await runtime.spawn(fails_when_cancelled, grace=1)
             await ref.tell(Get())

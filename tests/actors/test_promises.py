@@ -233,7 +233,9 @@ async def test_promise_7_deadlines_are_trios() -> None:
     def chain(*refs: ActorRef[Any]) -> Do:
         async def work(actor: Counter) -> None:
             deadlines.append(actor.ctx.deadline)
-            await (refs[0].ask(chain(*refs[1:])) if refs else trio.sleep_forever())
+            if refs:
+                await refs[0].ask(chain(*refs[1:]))
+            await trio.sleep_forever()
 
         return Do(work)
 
@@ -342,10 +344,10 @@ def run_story(seed: int) -> list[tuple[float, str, str]]:
 
 def test_promise_14_determinism(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a mock clock, with a seed, the event log of a run is the same each time."""
-    monkeypatch.setattr(trio._core._run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)  # noqa: SLF001
+    monkeypatch.setattr(trio._core._run, "_ALLOW_DETERMINISTIC_SCHEDULING", True)
     logs = list[Any]()
     for seed in (1, 1, 2):
-        trio._core._run._r.seed(0)  # noqa: SLF001 - as pytest-trio does for Hypothesis
+        trio._core._run._r.seed(0)
         story = run_story(seed)
         logs.append([(at - story[0][0], actor, state) for at, actor, state in story])
     assert logs[0] == logs[1]

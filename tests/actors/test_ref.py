@@ -591,6 +591,10 @@ async def test_senders_that_wait_for_room_learn_that_the_actor_stops() -> None:
             await ref.stop()
 
 
+def raise_key_error() -> None:
+    raise KeyError
+
+
 @pytest.mark.parametrize("how", ["stop", "ctx.stop", "crash", "close", "cancel", "error", "return"])
 async def test_the_stopped_hook_runs_once_however_an_actor_ends(how: str) -> None:
     log = Log()
@@ -615,7 +619,7 @@ async def test_the_stopped_hook_runs_once_however_an_actor_ends(how: str) -> Non
                         scope.cancel()
                         await trio.sleep_forever()
                     case "error":
-                        raise KeyError
+                        raise_key_error()
                     case _:
                         pass
         except KeyError:

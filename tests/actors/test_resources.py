@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import trio
@@ -59,7 +59,7 @@ class Closing:
     def __init__(self, log: Log) -> None:
         self.log = log
 
-    async def __aenter__(self) -> "Closing":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -157,15 +157,14 @@ async def test_an_error_of_an_open_resource_leaves_the_runtime() -> None:
 
 
 async def test_one_who_waits_from_outside_learns_that_the_runtime_closes() -> None:
-    async with trio.open_nursery() as nursery:
-        async with open_runtime() as runtime:
+    async with trio.open_nursery() as nursery, open_runtime() as runtime:
 
-            @nursery.start_soon
-            async def _() -> None:
-                with pytest.raises(RuntimeClosed):
-                    await runtime.share("key", Opener(Log()))
+        @nursery.start_soon
+        async def _() -> None:
+            with pytest.raises(RuntimeClosed):
+                await runtime.share("key", Opener(Log()))
 
-            await settle()
+        await settle()
 
 
 async def test_an_actor_may_share_while_it_starts_and_its_cancelled_start_leaves_the_resource() -> None:

@@ -54,7 +54,13 @@ def test_a_child_is_permanent_and_a_spawned_actor_temporary_unless_told() -> Non
 
 def test_the_documented_defaults_hold() -> None:
     spec = ChildSpec(factory=Counter)
-    assert (spec.capacity, spec.overflow, spec.concurrency, spec.grace, spec.redeliver) == (1_000, "wait", 1, 5.0, False)
+    assert (spec.capacity, spec.overflow, spec.concurrency, spec.grace, spec.redeliver) == (
+        1_000,
+        "wait",
+        1,
+        5.0,
+        False,
+    )
 
 
 def test_a_child_keeps_its_arguments_and_settings() -> None:
@@ -78,7 +84,9 @@ def test_a_definition_decides_settings_that_the_caller_may_override() -> None:
         ({"grace": -1}, InvalidSpec, "grace=-1 must be a finite number of seconds, at least 0"),
     ],
 )
-def test_settings_are_checked_when_the_spec_is_made(settings: dict[str, Any], error: type[Exception], text: str) -> None:
+def test_settings_are_checked_when_the_spec_is_made(
+    settings: dict[str, Any], error: type[Exception], text: str
+) -> None:
     with pytest.raises(error) as info:
         child(Counter, name="abacus", **settings)
     assert text in str(info.value)

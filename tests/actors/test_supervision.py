@@ -26,7 +26,9 @@ from tests.actors.crew import Counter, counter
         ("rest_for_one", "db", "bcd"),
     ],
 )
-def test_a_crash_affects_whom_the_strategy_says_in_start_order(strategy: Strategy, crashed: str, restarted: str) -> None:
+def test_a_crash_affects_whom_the_strategy_says_in_start_order(
+    strategy: Strategy, crashed: str, restarted: str
+) -> None:
     assert affected(strategy, "abcd", crashed) == list(restarted)
 
 
@@ -121,7 +123,9 @@ def test_a_supervisor_has_the_documented_defaults() -> None:
         {"max_backoff": float("inf")},
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused_with_its_supervisor_and_setting_named(settings: dict[str, Any]) -> None:
+def test_a_policy_that_makes_no_sense_is_refused_with_its_supervisor_and_setting_named(
+    settings: dict[str, Any],
+) -> None:
     with pytest.raises((InvalidSpec, InvalidBound)) as info:
         Supervisor("desk", **settings)
     assert "'desk'" in str(info.value)

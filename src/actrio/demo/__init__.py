@@ -12,7 +12,7 @@ import trio
 from rich.console import Console
 from rich.text import Text
 
-from actrio._terminal import Flow, call_on_interrupt, make_console
+from actrio._terminal import Flow, make_console, on_interrupt
 from actrio.actors import Runtime, open_runtime
 from actrio.demo._corpus import Choice, Corpus, load_corpus
 from actrio.demo._messages import Article, Commission
@@ -42,11 +42,7 @@ def main(topic: str | None, crash: bool) -> int:
         return 2
     wanted = choice.note.topic if choice.instead_of else topic or DEFAULT_TOPIC
     _introduce(console, choice, wanted)
-    try:
-        return trio.run(_play_until_interrupt, LocalProvider(), console, corpus, wanted, crash)
-    except ActrioError as error:
-        console.print(Text(str(error), style="red"), soft_wrap=True)
-        return 1
+    return trio.run(_play_until_interrupt, LocalProvider(), console, corpus, wanted, crash)
 
 
 def _introduce(console: Console, choice: Choice, topic: str) -> None:
@@ -64,8 +60,8 @@ def _introduce(console: Console, choice: Choice, topic: str) -> None:
 async def _play_until_interrupt(model: Provider, console: Console, corpus: Corpus, topic: str, crash: bool) -> int:
     status = INTERRUPTED
     async with trio.open_nursery() as nursery:
-        await nursery.start(call_on_interrupt, nursery.cancel_scope.cancel)
-        status = await play(model, console, corpus, topic, crash=crash)
+        with on_interrupt(nursery, nursery.cancel_scope.cancel):
+            status = await play(model, console, corpus, topic, crash=crash)
         nursery.cancel_scope.cancel()
     if status == INTERRUPTED:
         console.print("Stopped.")
@@ -73,31 +69,36 @@ async def _play_until_interrupt(model: Provider, console: Console, corpus: Corpu
 
 
 async def play(model: Provider, console: Console, corpus: Corpus, topic: str, *, crash: bool) -> int:
-    """Have the team write about a topic there is a note about, on any model; gives the exit status, 0 or 1.
+    """Have the team write about a topic there is a note about, on any model; gives the exit status.
 
-    Cancelling it stops the team and closes the model's streams first.
-
-    Raises:
-        ProviderError, TurnError: the model failed.
+    0, or 1 if the model failed, which is shown, or a message is not accounted for. Cancelling it stops the team and
+    closes the model's streams first.
     """
-    stage = Stage(console)
-    async with open_runtime() as runtime, trio.open_nursery() as nursery:
-        began = trio.current_time()
-        # Opened here already: agents share a model of the same key, and an error of it is not one of theirs.
-        await runtime.share(model, model.open)
-        loaded = trio.current_time() - began
-        await nursery.start(stage.follow, runtime)
-        article = await _commission(runtime, stage, model, corpus, topic, crash=crash)
-        took = trio.current_time() - began - loaded
-        nursery.cancel_scope.cancel()
-        _show_article(console, article)
-        tokens = sum(stage.tokens.values())
-        _write(
-            console, f"Loading the model took {duration(loaded)}, the article {duration(took)}: {tokens} tokens.", "dim"
-        )
-        console.print()
-        holds = report(console, runtime.metrics(), stage.tokens)
-    return 0 if holds else 1
+    stage, status = Stage(console), 1
+    async with open_runtime() as runtime:
+        with runtime.events() as events:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(stage.follow, events, runtime)
+                try:
+                    status = await _perform(runtime, stage, model, corpus, topic, crash=crash)
+                except ActrioError as error:
+                    console.print(Text(str(error), style="red"), soft_wrap=True)
+                nursery.cancel_scope.cancel()
+    return status
+
+
+async def _perform(runtime: Runtime, stage: Stage, model: Provider, corpus: Corpus, topic: str, *, crash: bool) -> int:
+    console, began = stage.console, trio.current_time()
+    # Opened here already: agents share a model of the same key, and an error of it is not one of theirs.
+    await runtime.share(model, model.open)
+    loaded = trio.current_time()
+    article = await _commission(runtime, stage, model, corpus, topic, crash=crash)
+    done = trio.current_time()
+    _show_article(console, article)
+    times = f"Loading the model took {duration(loaded - began)}, the article {duration(done - loaded)}"
+    _write(console, f"{times}: {sum(stage.tokens.values())} tokens.", "dim")
+    console.print()
+    return 0 if report(console, runtime.metrics(), stage.tokens) else 1
 
 
 async def _commission(

@@ -36,6 +36,10 @@ def report(console: Console, metrics: RuntimeMetrics, tokens: dict[str, int]) ->
         f"{'This holds for each row: no message is lost.' if holds else 'This does NOT hold for each row.'}"
     )
     flow.end()
+    if totals.abandoned:
+        flow = Flow(console, style="dim")
+        flow.add("Abandoned: a turn of an agent that whoever asked for it no longer waits for, as it crashed.")
+        flow.end()
     return holds
 
 

@@ -5,14 +5,13 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
-import trio
 from attrs import define
 from rich.console import Console
 from rich.text import Text
 
 from actrio._terminal import Flow
-from actrio.actors import Runtime
-from actrio.mailbox import Lagged
+from actrio.actors import LifeEvent, Runtime
+from actrio.mailbox import Lagged, Subscription
 
 COLOURS: Final[Mapping[str, str]] = MappingProxyType(
     {"researcher": "cyan", "writer": "magenta", "editor": "yellow", "desk": "red", "you": "bold"}
@@ -86,20 +85,18 @@ class Stage:
         """What an actor says without its model."""
         self._write(self._head(name), text, "italic")
 
-    async def follow(self, runtime: Runtime, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def follow(self, events: Subscription[LifeEvent | Lagged], runtime: Runtime) -> None:
         """Show crashes and restarts, as the runtime tells of them. Runs until cancelled."""
         crashed: set[str] = set()
-        with runtime.events() as events:
-            task_status.started()
-            async for event in events:
-                if isinstance(event, Lagged):
-                    continue
-                if event.state == "crashed":
-                    crashed.add(event.actor)
-                    self._show_crash(event.actor, runtime)
-                elif event.state == "running" and event.actor in crashed:
-                    crashed.discard(event.actor)
-                    self._show_restart(event.actor, runtime)
+        async for event in events:
+            if isinstance(event, Lagged):
+                continue
+            if event.state == "crashed":
+                crashed.add(event.actor)
+                self._show_crash(event.actor, runtime)
+            elif event.state == "running" and event.actor in crashed:
+                crashed.discard(event.actor)
+                self._show_restart(event.actor, runtime)
 
     def _show_crash(self, name: str, runtime: Runtime) -> None:
         metrics = runtime.find(name).metrics()

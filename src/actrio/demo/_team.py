@@ -153,7 +153,7 @@ class Editor(Specialist):
 
     def _tidy(self, reply: Reply, topic: str) -> str:
         """The title, if it is whole; of one that was cut off the part before the colon."""
-        title = reply.text if reply.finish_reason != "length" else reply.text.rpartition(":")[0]
+        title = reply.text if reply.finish_reason != "length" else reply.text.partition(":")[0]
         if plain := title.strip(' "*#.'):
             return plain
         self._stage.remark(self.ctx.ref.name, "that is too long; I take the topic as the title")

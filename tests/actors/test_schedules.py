@@ -1,0 +1,398 @@
+"""Random schedules of telling, asking, cancelling, crashing and stopping, against what must always hold."""
+
+from collections import Counter as Count
+from contextlib import suppress
+from typing import Any
+
+import trio
+from attrs import field, frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actrio.actors import (
+    Actor,
+    ActorRef,
+    ChildSpec,
+    LifeEvent,
+    Restart,
+    RestartsExceeded,
+    Runtime,
+    RuntimeClosed,
+    Strategy,
+    Supervisor,
+    child,
+    handles,
+    open_runtime,
+)
+from actrio.mailbox import ActorStopped, ActrioError, AskCycleError, Inbox, MailboxFull, Overflow, Request
+
+NAMES = "abcd"
+FAILURES = (ValueError, OSError, ActorStopped, AskCycleError, MailboxFull, RuntimeClosed)
+
+
+@frozen
+class Step(Request[str]):
+    """Sleep, ask another to do so, fail or answer with the id."""
+
+    id: str
+    sender: str
+    seconds: float
+    fails: bool
+    via: str  # names of actors to ask in turn
+    leaves: str = ""  # "task" or "child": starts one that fails a second later
+
+
+@frozen
+class Cast:
+    """How one actor is made. ``slow``: its hooks take a while. ``flaky``: its second start fails."""
+
+    coroutine: bool
+    restart: Restart
+    slow: bool
+    flaky: bool
+    concurrency: int
+    capacity: int
+    overflow: Overflow
+    redeliver: bool
+
+
+@frozen
+class Act:
+    """What the driver does next: ``what``, to the actor ``to``."""
+
+    what: str
+    to: str
+    seconds: float
+    fails: bool
+    via: str
+
+
+@frozen
+class Play:
+    """A whole schedule."""
+
+    strategy: Strategy
+    nested: bool
+    cast: list[Cast]
+    acts: list[Act]
+    seed: int
+
+
+@frozen
+class World:
+    """What happened in one run.
+
+    Attributes: ``log``, everything in order; ``outcomes``, {ask: how it ended}; ``sent``, {(sender, receiver): ids in
+    order}; ``begun``, the same as handled; ``starts``, how often tried; ``lives``, instances there are; ``refs``, by
+    name.
+    """
+
+    log: list[tuple[Any, ...]] = field(factory=list[Any])
+    outcomes: dict[str, list[str]] = field(factory=dict[str, list[str]])
+    sent: dict[tuple[str, str], list[str]] = field(factory=dict[Any, list[str]])
+    begun: dict[tuple[str, str], list[str]] = field(factory=dict[Any, list[str]])
+    starts: Count[str] = field(factory=Count[str])
+    lives: Count[str] = field(factory=Count[str])
+    refs: dict[str, ActorRef[Any]] = field(factory=dict[str, ActorRef[Any]])
+
+    async def begin(self, name: str, cast: Cast) -> None:
+        """An actor starts."""
+        if cast.slow:
+            await trio.sleep(0.5)
+        self.starts[name] += 1
+        if cast.flaky and self.starts[name] == 2:
+            raise OSError(name)
+        self.lives[name] += 1
+
+    async def end(self, name: str, cast: Cast) -> None:
+        """An actor ends."""
+        self.lives[name] -= 1
+        if cast.slow:
+            await trio.sleep(0.5)
+
+    async def perform(self, name: str, step: Step) -> str:
+        """What every actor does with a message."""
+        self.log.append((name, "begins", step.id))
+        self.begun.setdefault((step.sender, name), []).append(step.id)
+        try:
+            if step.seconds:
+                await trio.sleep(step.seconds)
+            if step.via:
+                inner = Step(f"{step.id}+{len(self.log)}", name, step.seconds, fails=False, via=step.via[1:])
+                assert await self.refs[step.via[0]].ask(inner) == inner.id
+            if step.fails:
+                raise ValueError(step.id)
+        finally:
+            self.log.append((name, "ends", step.id))
+        return step.id
+
+
+class Player(Actor):
+    """A class actor of the play."""
+
+    def __init__(self, world: World, name: str, cast: Cast) -> None:
+        self.world = world
+        self.name = name
+        self.cast = cast
+
+    async def started(self) -> None:
+        await self.world.begin(self.name, self.cast)
+
+    async def stopped(self) -> None:
+        await self.world.end(self.name, self.cast)
+
+    @handles
+    async def step(self, message: Step) -> str:
+        if message.leaves == "task":
+            self.ctx.nursery.start_soon(fails_later, None)
+        elif message.leaves == "child":
+            await self.ctx.spawn(fails_later)
+        return await self.world.perform(self.name, message)
+
+
+async def fails_later(_: Inbox[Any] | None) -> None:
+    """A task, or an actor, that an actor started."""
+    await trio.sleep(1)
+    raise OSError("later")
+
+
+async def player(inbox: Inbox[Step], world: World, name: str, cast: Cast) -> None:
+    """A coroutine actor of the play."""
+    await world.begin(name, cast)
+    try:
+        async for letter in inbox:
+            with letter.work():
+                reply = await world.perform(name, letter.message)
+                if letter.is_ask:
+                    letter.reply(reply)
+    finally:
+        with trio.CancelScope(shield=True):
+            await world.end(name, cast)
+
+
+def as_child(world: World, name: str, cast: Cast) -> ChildSpec:
+    return child(
+        player if cast.coroutine else Player,
+        world,
+        name,
+        cast,
+        name=name,
+        restart=cast.restart,
+        capacity=cast.capacity,
+        overflow=cast.overflow,
+        concurrency=1 if cast.coroutine else cast.concurrency,
+        redeliver=cast.redeliver,
+        grace=2,
+    )
+
+
+class Watchdog(trio.abc.Instrument):
+    """Checks after every step of every task what must hold at every instant."""
+
+    def __init__(self, runtime: Runtime, cast: list[Cast]) -> None:
+        self.runtime = runtime
+        self.most = {name: 1 if one.coroutine else one.concurrency for name, one in zip(NAMES, cast, strict=False)}
+        self.broken: list[object] = []
+
+    def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        metrics = self.runtime.metrics()
+        if not metrics.totals.balanced:
+            self.broken.append(metrics.totals)
+        for name, one in metrics.actors.items():
+            if not one.mailbox.balanced or one.mailbox.in_hand > self.most.get(name[-1], 1):
+                self.broken.append(one)
+
+
+class Driver:
+    """Does what a play says, each ask in a task of its own."""
+
+    def __init__(self, world: World, nursery: trio.Nursery) -> None:
+        self.world = world
+        self.nursery = nursery
+        self.scopes: list[trio.CancelScope] = []
+        self.number = 0
+
+    async def act(self, act: Act) -> None:
+        """Do one thing."""
+        ref = self.world.refs[act.to]
+        match act.what:
+            case "tell":
+                step = self.step(act)
+                try:
+                    ref.tell_nowait(step)
+                except (MailboxFull, ActorStopped) as error:
+                    self.world.log.append(("driver", "refused", step.id, type(error).__name__))
+                else:
+                    self.world.sent.setdefault(("driver", act.to), []).append(step.id)
+            case "task" | "child":
+                with suppress(MailboxFull, ActorStopped):
+                    ref.tell_nowait(self.step(act))
+            case "ask" | "detached":
+                self.nursery.start_soon(self.ask, ref, self.step(act), act.what == "detached")
+            case "cancel" if self.scopes:
+                self.scopes[len(self.scopes) * 7 // 11].cancel()
+            case "stop":
+                self.nursery.start_soon(ref.stop)
+            case "checkpoint":
+                await trio.lowlevel.checkpoint()
+            case _:
+                await trio.sleep(act.seconds)
+
+    def step(self, act: Act) -> Step:
+        self.number += 1
+        sender = "driver" if act.what == "tell" else f"asker {self.number}"
+        leaves = act.what if act.what in ("task", "child") else ""
+        return Step(str(self.number), sender, act.seconds, act.fails, act.via, leaves)
+
+    async def ask(self, ref: ActorRef[Any], step: Step, detached: bool) -> None:
+        """Ask, and note the one outcome."""
+        outcomes = self.world.outcomes.setdefault(step.id, [])
+        with trio.CancelScope(deadline=trio.current_time() + 20) as scope:
+            self.scopes.append(scope)
+            try:
+                reply = await ref.ask(step, detached=detached)
+            except ValueError as error:
+                outcomes.append("ValueError" if str(error) == step.id else f"the error of {error}")
+            except FAILURES as error:
+                outcomes.append(type(error).__name__)
+            else:
+                outcomes.append("reply" if reply == step.id else f"the reply of {reply}")
+            finally:
+                self.scopes.remove(scope)
+        if scope.cancelled_caught:
+            outcomes.append("cancelled")
+        self.world.log.append((step.id, *outcomes))
+
+
+async def perform(play: Play) -> World:
+    """Run a play, and check what must hold during and after it."""
+    world = World()
+    specs: list[Any] = [as_child(world, name, cast) for name, cast in zip(NAMES, play.cast, strict=False)]
+    if play.nested:
+        specs = [specs[0], Supervisor("inner", play.strategy, 2, 1.0, children=specs[1:])]
+    supervisor = Supervisor("s", play.strategy, 10_000, 1e9, children=specs, backoff=0.25, max_backoff=1)
+    tasks = trio.lowlevel.current_statistics().tasks_living
+    async with trio.open_nursery() as nursery:
+        try:
+            async with open_runtime(seed=play.seed) as runtime:
+                await runtime.spawn(supervisor)
+                for name in runtime.metrics().actors:
+                    if name[-1] in NAMES[: len(play.cast)] and not name.endswith("/s"):
+                        world.refs[name[-1]] = runtime.find(name)
+                watchdog = Watchdog(runtime, play.cast)
+                trio.lowlevel.add_instrument(watchdog)
+                driver = Driver(world, nursery)
+                for act in play.acts:
+                    await driver.act(act)
+        except* (*FAILURES, RestartsExceeded) as group:  # what a told message raised while the runtime closed
+            world.log.append(("left the runtime", sorted(type(error).__name__ for error in leaves(group))))
+    trio.lowlevel.remove_instrument(watchdog)
+    with runtime.events() as events:
+        world.log.extend([(e.at, e.actor, e.state) async for e in events if isinstance(e, LifeEvent)])
+    check(play, world, runtime, watchdog)
+    assert trio.lowlevel.current_statistics().tasks_living == tasks
+    return world
+
+
+def leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    return [
+        leaf
+        for error in group.exceptions
+        for leaf in (leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    ]
+
+
+def check(play: Play, world: World, runtime: Runtime, watchdog: Watchdog) -> None:
+    """What must hold after a run."""
+    assert not watchdog.broken
+    totals = runtime.metrics().totals
+    assert totals.balanced
+    assert (totals.queued, totals.in_hand) == (0, 0)
+    assert all(len(outcomes) == 1 for outcomes in world.outcomes.values()), world.outcomes
+    assert not [outcome for (outcome,) in world.outcomes.values() if " of " in outcome], "each ask its own"
+    assert not +world.lives, "every instance that started has stopped"
+    assert min(world.lives.values(), default=0) == 0
+    begun = Count[str]()
+    for (sender, receiver), ids in world.begun.items():
+        first_times = list(dict.fromkeys(ids))
+        if (sent := world.sent.get((sender, receiver))) is not None:
+            assert first_times == [one for one in sent if one in first_times], "in the order sent"
+        if not play.cast[NAMES.index(receiver)].redeliver:
+            assert first_times == ids, "at most once"
+        begun.update(ids)
+    assert sum(begun.values()) >= totals.handled
+
+
+# Plays
+
+casts = st.builds(
+    Cast,
+    coroutine=st.sampled_from([False, False, True]),
+    restart=st.sampled_from(["permanent", "permanent", "transient", "temporary"]),
+    slow=st.booleans(),
+    flaky=st.booleans(),
+    concurrency=st.sampled_from([1, 1, 2]),
+    capacity=st.integers(1, 4),
+    overflow=st.sampled_from(["wait", "reject", "drop_oldest", "drop_newest"]),
+    redeliver=st.sampled_from([False, False, True]),
+)
+verbs = [
+    *["tell", "ask", "sleep"] * 3,
+    *["detached", "cancel", "stop", "checkpoint", "task", "child"],
+]
+
+
+@st.composite
+def plays(draw: st.DrawFn) -> Play:
+    cast = draw(st.lists(casts, min_size=2, max_size=4))
+    names = NAMES[: len(cast)]
+    acts = st.builds(
+        Act,
+        what=st.sampled_from(verbs),
+        to=st.sampled_from(names),
+        seconds=st.sampled_from([0, 0, 0.5, 1, 3]),
+        fails=st.sampled_from([False, False, False, True]),
+        via=st.text(names, max_size=2),
+    )
+    return Play(
+        strategy=draw(st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"])),
+        nested=draw(st.booleans()),
+        cast=cast,
+        acts=draw(st.lists(acts, min_size=5, max_size=40)),
+        seed=draw(st.integers(0, 2**16)),
+    )
+
+
+def run(play: Play) -> World:
+    trio._core._run._r.seed(play.seed)
+    return trio.run(perform, play, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+@settings(max_examples=100, deadline=None)
+@given(plays())
+def test_whatever_the_schedule_order_and_conservation_hold_and_every_ask_ends_once(play: Play) -> None:
+    run(play)
+
+
+@settings(max_examples=25, deadline=None)
+@given(plays())
+def test_the_same_schedule_and_seed_give_the_same_log(play: Play) -> None:
+    assert run(play).log == run(play).log
+
+
+def test_the_schedules_reach_every_outcome() -> None:
+    """Else the tests above would say nothing of them."""
+    seen = set[str]()
+
+    @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+    @given(plays())
+    def collect(play: Play) -> None:
+        for outcomes in run(play).outcomes.values():
+            seen.update(outcomes)
+
+    collect()
+    assert seen >= {"reply", "ValueError", "ActorStopped", "MailboxFull", "AskCycleError", "cancelled"}
+
+
+def test_errors_of_actrio_are_told_apart_from_those_of_handlers() -> None:
+    assert all(issubclass(error, ActrioError) for error in FAILURES[2:])
