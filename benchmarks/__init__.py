@@ -6,3 +6,8 @@
 - `_command`: the command line.
 - `kernel`: the actor runtime beside plain Trio, one scenario a file.
 """
+
+from actrio.benchmarks._harness import Scenario
+from actrio.benchmarks._row import Row
+
+__all__ = ["Row", "Scenario"]
