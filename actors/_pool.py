@@ -270,7 +270,7 @@ def _rest_of(work: Coroutine[Any, Any, Any], context: Context, trap: object) -> 
         step: Callable[[Any], object] = work.send
         try:
             argument = yield trap
-        except BaseException as error:  # noqa: BLE001 - handed on to the coroutine, as `yield from` does
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - handed on, as `yield from` does
             step, argument = work.throw, error
         try:
             trap = context.run(step, argument)

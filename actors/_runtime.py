@@ -127,7 +127,7 @@ class Runtime:
             started = True
         finally:
             if not started:
-                await node.end("its spawn did not finish")
+                await node.end("its spawn did not finish")  # noqa: ASYNC102 - shields itself, and is bounded by the grace
                 node.retire("its spawn did not finish", node.last_error)
         return node.ref
 
@@ -346,26 +346,31 @@ async def open_runtime(
     """
     policy = RestartPolicy(intensity=intensity, period=period)
     policy.check("runtime")
-    thrown: BaseException | None = None
+    thrown: Exception | None = None
     try:
         async with trio.open_nursery() as nursery:
             runtime = Runtime(nursery, policy, seed)
             await runtime.start()
             try:
                 yield runtime
-            except BaseException as error:
+            except Exception as error:  # noqa: BLE001 - raised again when the nursery is done
                 thrown = error
                 nursery.cancel_scope.cancel()
-                if not isinstance(error, Exception):
-                    raise  # Cancelled belongs to a scope, and Ctrl-C to everybody: both leave through the nursery
+            except BaseException:
+                # Cancelled belongs to a scope, and Ctrl-C to everybody: both leave through the nursery.
+                nursery.cancel_scope.cancel()
+                raise
             finally:
                 at_once = nursery.cancel_scope.cancel_called
                 with trio.CancelScope(shield=True):  # bounded: every step of it has a grace of its own
                     await runtime.shut_down(at_once=at_once)
                 nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
-        if thrown is None or not isinstance(thrown, Exception):
+        if thrown is None:
             raise
         raise BaseExceptionGroup("errors of the runtime and of the block", [thrown, *group.exceptions]) from None
     if thrown is not None:
-        raise thrown
+        try:
+            raise thrown
+        finally:
+            del thrown  # else the error and this frame would keep each other alive

@@ -267,7 +267,7 @@ async def open_ask(inbox: Inbox[Any], message: object) -> AsyncGenerator[AskEnve
         try:
             yield envelope
         finally:
-            await envelope.withdraw()
+            await envelope.withdraw()  # noqa: ASYNC102 - waits for the work it cancels, as a nursery does
     finally:
         end_wait(waiter, envelope)
         if asking is not None:

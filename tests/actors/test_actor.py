@@ -370,7 +370,16 @@ async def test_attrs_and_dataclass_actors_work() -> None:
         async def get(self, _: Get) -> int:
             return self.start
 
+    @frozen
+    class Frozen(Actor):
+        start: int
+
+        @handles
+        async def get(self, _: Get) -> int:
+            return self.start
+
     async with open_runtime() as runtime:
+        assert await (await runtime.spawn(Frozen, 2)).ask(Get()) == 2
         assert await (await runtime.spawn(Attrs, 3)).ask(Get()) == 3
         assert await (await runtime.spawn(Data, 4)).ask(Get()) == 4
 

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from actrio.actors import Actor, State, Supervisor, child, handles, open_runtime
 from actrio.mailbox import ActorStopped, DeadlinePassed, MailboxFull, Request
-from tests.actors.crew import Add, Boom, Counter, Do, Echo, Get, Late, Log, Nap, cancelled_at, crash, settle
+from tests.actors.crew import Add, Boom, Counter, Do, Echo, Get, Late, Log, Nap, Unknown, cancelled_at, crash, settle
 
 # One at a time, or several conversations
 
@@ -164,6 +164,47 @@ async def test_a_conversation_key_that_cannot_be_is_a_crash_that_its_asker_gets(
         assert ref.metrics().restarts == 1
 
 
+class Particular(Talker):
+    """Knows conversations of its own messages only."""
+
+    def conversation(self, message: Any) -> Any:
+        if isinstance(message, Unknown | Echo):
+            raise LookupError  # noqa: TRY004 - as a look-up by it would
+        return None
+
+
+async def test_a_conversation_key_that_fails_for_an_unhandled_message_harms_no_other() -> None:
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Particular, concurrency=2, restart="permanent")
+        await ref.tell(Unknown())
+        assert await ref.ask(Get()) == 0
+        assert ref.metrics().restarts == 0
+
+
+async def test_a_conversation_key_that_fails_is_blamed_on_its_own_message_alone() -> None:
+    async with open_runtime() as runtime:
+        ref, near = await runtime.spawn(Particular, concurrency=2, restart="permanent"), await runtime.spawn(Counter)
+        outcomes = list[str]()
+
+        async def ask_from_an_actor(_: Counter) -> None:
+            with pytest.raises(LookupError):
+                await ref.ask(Echo())
+            outcomes.append("lookup error")
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(ref.ask, Nap(1))
+            await settle()
+
+            @nursery.start_soon
+            async def _get() -> None:
+                outcomes.append(f"got {await ref.ask(Get())}")
+
+            await settle()
+            nursery.start_soon(near.ask, Do(ask_from_an_actor))
+        assert outcomes == ["got 0", "lookup error"]
+
+
 async def test_stop_gives_every_conversation_in_hand_its_grace() -> None:
     log = Log()
     async with open_runtime() as runtime:
@@ -304,6 +345,28 @@ async def test_the_tasks_of_a_handler_see_its_context() -> None:
     async with open_runtime() as runtime:
         ref = await runtime.spawn(Counter)
         assert await ref.ask(Do(in_a_nursery)) == ["asker"]
+
+
+async def test_a_child_that_is_made_anew_by_a_restart_has_its_supervisors_context() -> None:
+    seen = list[str]()
+
+    async def note(_: Counter) -> None:
+        seen.append(trace.get())
+
+    async def crash_in_a_context(value: str) -> None:
+        trace.set(value)
+        await crash(runtime.find("outer/inner/b"))
+
+    trace.set("spawner")
+    inner = Supervisor("inner", intensity=0, children=[child(Counter, name="a"), child(Counter, name="b")])
+    async with open_runtime() as runtime, trio.open_nursery() as nursery:
+        await runtime.spawn(Supervisor("outer", children=[inner]))
+        await runtime.find("outer/inner/a").stop()
+        nursery.start_soon(crash_in_a_context, "asker")
+        await settle()
+        await runtime.find("outer/inner/a").tell(Do(note))
+        await settle()
+    assert seen == ["spawner"]
 
 
 # Cancellation and deadlines of one ask

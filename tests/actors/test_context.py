@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from actrio.actors import Actor, ActorRef, Down, State, handles, open_runtime
+from actrio.actors import Actor, ActorRef, Down, NoHandler, State, handles, open_runtime
 from actrio.mailbox import ActrioError
 from tests.actors.crew import Add, Boom, Counter, Do, Echo, Get, Log, Nap, Watcher, counter, crash, settle
 
@@ -351,6 +351,32 @@ async def test_watching_twice_gives_one_down_while_the_watched_actor_lives() -> 
 
 async def doze(_: Watcher) -> None:
     await trio.sleep(1)
+
+
+async def test_an_actor_that_handles_everything_may_watch_and_one_that_does_not_handle_down_may_not() -> None:
+    got = list[object]()
+
+    class Everything(Actor):
+        @handles
+        async def all(self, message: object) -> None:
+            if isinstance(message, Do):
+                await message.work(self)
+            else:
+                got.append(message)
+
+    async with open_runtime() as runtime:
+        watched, ref = await runtime.spawn(Counter), await runtime.spawn(Everything)
+        await ref.tell(Do(lambda actor: watch(actor, watched)))
+        await settle()
+        await watched.stop()
+        await settle()
+        assert got == [Down(watched, "stopped", None)]
+
+        async def watch_ref(actor: Counter) -> None:
+            with pytest.raises(NoHandler, match="has no handler for Down"):
+                actor.ctx.watch(ref)
+
+        await (await runtime.spawn(Counter)).ask(Do(watch_ref))
 
 
 async def test_a_down_passes_a_full_mailbox() -> None:

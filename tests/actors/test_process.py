@@ -1,5 +1,6 @@
 """Coroutine actors."""
 
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -299,11 +300,26 @@ async def test_messages_of_an_unknown_type_are_the_functions_own_affair() -> Non
         assert (await ref.watch()).reason == "returned"
 
 
+trace: ContextVar[str] = ContextVar("trace", default="none")
+
+
+async def test_a_restarted_coroutine_actor_begins_with_the_context_of_its_spawner_again() -> None:
+    seen = list[str]()
+
+    async def marked(inbox: Inbox[Any]) -> None:
+        seen.append(trace.get())
+        trace.set("first instance")
+        await counter(inbox)
+
+    trace.set("spawner")
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(marked, restart="permanent")
+        await crash(ref)
+        await settle()
+    assert seen == ["spawner", "spawner"]
+
+
 async def test_context_variables_of_a_coroutine_actor_are_those_of_its_spawner() -> None:
-    from contextvars import ContextVar
-
-    trace: ContextVar[str] = ContextVar("trace", default="none")
-
     async def read(_: Any) -> str:
         return trace.get()
 

@@ -24,10 +24,19 @@ from actrio.actors import (
     handles,
     open_runtime,
 )
-from actrio.mailbox import ActorStopped, ActrioError, AskCycleError, Inbox, MailboxFull, Overflow, Request
+from actrio.mailbox import (
+    ActorStopped,
+    ActrioError,
+    AskCycleError,
+    Inbox,
+    MailboxFull,
+    Overflow,
+    Request,
+    TellCycleError,
+)
 
 NAMES = "abcd"
-FAILURES = (ValueError, OSError, ActorStopped, AskCycleError, MailboxFull, RuntimeClosed)
+FAILURES = (ValueError, OSError, ActorStopped, AskCycleError, TellCycleError, MailboxFull, RuntimeClosed)
 
 
 @frozen
@@ -38,7 +47,7 @@ class Step(Request[str]):
     sender: str
     seconds: float
     fails: bool
-    via: str  # names of actors to ask in turn
+    via: str  # names of actors to ask in turn, or to tell if in upper case
     leaves: str = ""  # "task" or "child": starts one that fails a second later
 
 
@@ -117,10 +126,15 @@ class World:
         try:
             if step.seconds:
                 await trio.sleep(step.seconds)
-            if step.via:
+            again = self.begun[step.sender, name].count(step.id) > 1  # redelivered, and well this time
+            if step.via and not again:
                 inner = Step(f"{step.id}+{len(self.log)}", name, step.seconds, fails=False, via=step.via[1:])
-                assert await self.refs[step.via[0]].ask(inner) == inner.id
-            if step.fails:
+                other = self.refs[step.via[0].lower()]
+                if step.via[0].islower():
+                    assert await other.ask(inner) == inner.id
+                else:
+                    await other.tell(inner)
+            if step.fails and not again:
                 raise ValueError(step.id)
         finally:
             self.log.append((name, "ends", step.id))
@@ -247,7 +261,8 @@ class Driver:
     async def ask(self, ref: ActorRef[Any], step: Step, detached: bool) -> None:
         """Ask, and note the one outcome."""
         outcomes = self.world.outcomes.setdefault(step.id, [])
-        with trio.CancelScope(deadline=trio.current_time() + 20) as scope:
+        deadlock = trio.current_time() + 1e5
+        with trio.CancelScope(deadline=deadlock) as scope:
             self.scopes.append(scope)
             try:
                 reply = await ref.ask(step, detached=detached)
@@ -260,7 +275,7 @@ class Driver:
             finally:
                 self.scopes.remove(scope)
         if scope.cancelled_caught:
-            outcomes.append("cancelled")
+            outcomes.append("cancelled" if trio.current_time() < deadlock else "the end of the world")
         self.world.log.append((step.id, *outcomes))
 
 
@@ -352,7 +367,7 @@ def plays(draw: st.DrawFn) -> Play:
         to=st.sampled_from(names),
         seconds=st.sampled_from([0, 0, 0.5, 1, 3]),
         fails=st.sampled_from([False, False, False, True]),
-        via=st.text(names, max_size=2),
+        via=st.text(names + names.upper(), max_size=3),
     )
     return Play(
         strategy=draw(st.sampled_from(["one_for_one", "one_for_all", "rest_for_one"])),

@@ -604,6 +604,36 @@ async def test_stopping_a_child_before_its_turn_to_start_leaves_its_siblings_sta
         assert log.take() == ["slow a started"]
 
 
+@pytest.mark.parametrize("strategy", ["one_for_one", "rest_for_one", "one_for_all"])
+async def test_a_child_that_crashes_while_its_supervisor_still_starts_others_is_restarted(strategy: Strategy) -> None:
+    async with open_runtime() as runtime:
+        children = [child(Counter, name="a"), child(SlowStart, Log(), "slow b", name="b")]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(runtime.spawn, Supervisor("s", strategy, children=children))
+            await settle()
+            await crash(runtime.find("s/a"))
+        await trio.sleep(10)
+        assert [runtime.find(name).state for name in ("s", "s/a", "s/b")] == [State.RUNNING] * 3
+
+
+async def test_restarts_without_a_backoff_let_other_tasks_run() -> None:
+    ticks = list[int]()
+
+    async def tick() -> None:
+        while True:
+            await trio.lowlevel.checkpoint()
+            ticks.append(1)
+
+    async with open_runtime() as runtime, trio.open_nursery() as nursery:
+        flaky = child(Flaky, [False, *[True] * 200], name="a")
+        s = await runtime.spawn(Supervisor("s", intensity=1_000, backoff=0, children=[flaky]))
+        nursery.start_soon(tick)
+        await crash(s.child("a"))
+        assert await s.child("a").ask(Get()) == 0
+        assert len(ticks) > 20
+        nursery.cancel_scope.cancel()
+
+
 # Nesting and escalation
 
 

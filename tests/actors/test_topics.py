@@ -6,8 +6,8 @@ import pytest
 import trio
 
 from actrio.actors import ActorRef, State, Topic, TopicStatistics, WrongTopicType, open_runtime
-from actrio.mailbox import Disconnected, Lagged, Overflow
-from tests.actors.crew import Add, Boom, Counter, Get, Nap, settle
+from actrio.mailbox import Disconnected, Lagged, Overflow, TellCycleError
+from tests.actors.crew import Add, Boom, Counter, Do, Get, Nap, settle
 
 
 async def busy(runtime: Any, overflow: Overflow = "wait", seconds: float = 1) -> ActorRef[Any]:
@@ -232,6 +232,23 @@ async def test_a_handler_that_publishes_to_a_topic_of_its_own_gets_it_afterwards
 
         ref = await runtime.spawn(Loops)
         assert await ref.ask(Get()) == 3
+
+
+async def test_a_cycle_with_one_subscriber_raises_and_keeps_the_message_from_no_other() -> None:
+    async with open_runtime() as runtime:
+        topic = runtime.topic("numbers", Add)
+        ref, idle = await runtime.spawn(Counter, capacity=1), await runtime.spawn(Counter)
+        quick = await busy(runtime, seconds=1)
+        for one in (ref, idle, quick):
+            topic.subscribe(one)
+
+        async def publish(actor: Counter) -> None:
+            await actor.ctx.ref.tell(Add(0))
+            with pytest.raises(TellCycleError):
+                await topic.publish(Add(7))
+
+        await ref.ask(Do(publish))
+        assert [await one.ask(Get()) for one in (idle, quick)] == [7, 7]
 
 
 async def test_the_repr_of_a_topic_is_a_status_line() -> None:
