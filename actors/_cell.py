@@ -31,6 +31,13 @@ _RUNNING = State.RUNNING
 _set_current_inbox = current_inbox.set
 
 
+@frozen(eq=False)
+class NoKey:
+    """Stands where ``conversation`` gave no key but an error."""
+
+    error: Exception
+
+
 @frozen
 class Aside:
     """What a task works on while it runs a hook; ``depth`` as in Working."""
@@ -44,13 +51,13 @@ class Cell(Node):
 
     Attributes: ``actor``, the instance, None without one; ``table``, its handlers; ``scheduled``, whether it is in the
     run queue; ``handling`` and ``queueing``, its durations; ``context``, made when first used; ``variables``, a copy of
-    the context variables of the task that spawned it; ``key_error``, what ``conversation`` raised for the next message.
+    the context variables of the task that spawned it.
 
     Invariant: while RUNNING, it is in the run queue, or being run, or its inbox is armed, or as many messages are in
     hand as it may hold: mail never waits unseen.
     """
 
-    __slots__ = ("actor", "context", "handling", "key_error", "pool", "queueing", "scheduled", "table", "variables")
+    __slots__ = ("actor", "context", "handling", "pool", "queueing", "scheduled", "table", "variables")
 
     def __init__(self, runtime: "Runtime", parent: "SupervisorNode", spec: "ChildSpec", name: str) -> None:
         self.actor: Actor | None = None
@@ -59,7 +66,6 @@ class Cell(Node):
         self.handling: Histogram = Histogram()
         self.queueing: Histogram = Histogram()
         self.context: Context | None = None
-        self.key_error: Exception | None = None
         self.pool: Pool = runtime.pool
         super().__init__(runtime, parent, spec, name)
         self.variables: ContextVars = copy_context()
@@ -87,8 +93,7 @@ class Cell(Node):
             key = self.actor.conversation(message)
             hash(key)
         except Exception as error:  # noqa: BLE001 - raised where the message is handled, a step later
-            self.key_error = error
-            return None
+            return NoKey(error)  # a key of its own, so that it waits for no other message
         return key
 
     # Running messages: called by the pool
@@ -128,9 +133,8 @@ class Cell(Node):
 
         Raises: what ``conversation`` raised for this message, which was taken just before.
         """
-        if self.key_error is not None:
-            error, self.key_error = self.key_error, None
-            raise error
+        if isinstance(envelope.key, NoKey):
+            raise envelope.key.error
         if isinstance(envelope, AskEnvelope):
             context: ContextVars = envelope.context
             context.run(_set_current_inbox, self.inbox)
@@ -163,7 +167,7 @@ class Cell(Node):
         actor = factory.make_actor() if self.spec.kind == "definition" else factory(*self.spec.args)
         if not isinstance(actor, Actor):
             raise InvalidSpec(self.name, f"{factory!r} gave {type(actor).__name__}, which is no Actor")
-        actor.__actrio_cell__ = self
+        object.__setattr__(actor, "__actrio_cell__", self)  # so, as the class may be frozen
         self.actor = actor
         self.table = actor.__actrio_table__
         return None if type(actor).started is Actor.started else self._run_hook(actor.started())

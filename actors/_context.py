@@ -86,7 +86,7 @@ class Context:
         Raises: NoHandler: this actor has no handler of ``Down``.
         """
         cell = self._cell
-        if Down not in cell.table:
+        if not any(issubclass(Down, one) for one in cell.table):
             raise NoHandler(cell.name, Down.__name__, tuple(sorted(one.__name__ for one in cell.table)))
         ref.notify(self._cell.inbox)
 
@@ -134,17 +134,23 @@ class ChildTasks:
         cell.runtime.nursery.start_soon(self._home, name=f"child tasks of {cell.name}")
 
     def start_soon(self, async_fn: Callable[..., Awaitable[Any]], *args: Any, name: object = None) -> None:
-        """As :meth:`trio.Nursery.start_soon`."""
+        """As :meth:`trio.Nursery.start_soon`. Raises: ActorStopped: they have ended, with the actor's instance."""
+        self._check_open()
         if self._nursery is None:
             self._waiting.append((async_fn, args, name))  # until the home task ran, in the next scheduler pass
         else:
             self._nursery.start_soon(async_fn, *args, name=name)
 
     async def start(self, async_fn: Callable[..., Awaitable[Any]], *args: Any, name: object = None) -> Any:
-        """As :meth:`trio.Nursery.start`."""
+        """As :meth:`trio.Nursery.start`. Raises: ActorStopped: they have ended, with the actor's instance."""
+        self._check_open()
         await self._opened.wait()
         assert self._nursery is not None
         return await self._nursery.start(async_fn, *args, name=name)
+
+    def _check_open(self) -> None:
+        if self._closed.is_set():
+            raise ActorStopped(self._cell.name, "its tasks have ended, and it starts no more")
 
     @property
     def cancel_scope(self) -> trio.CancelScope:

@@ -1,5 +1,7 @@
 """A coroutine actor in its runtime: ``async def actor(inbox, *args)`` in a task of its own."""
 
+from contextvars import copy_context
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -29,18 +31,21 @@ class Process(Node):
     next receive.
     """
 
-    __slots__ = ("_done", "_scope")
+    __slots__ = ("_done", "_scope", "_variables")
 
     def __init__(self, runtime: "Runtime", parent: "SupervisorNode", spec: "ChildSpec", name: str) -> None:
         super().__init__(runtime, parent, spec, name)
         self._scope = trio.CancelScope()
         self._done: trio.Event | None = None
+        self._variables = copy_context()
 
     def _build(self) -> None:
         self.inbox.resume()
         self._scope = trio.CancelScope()
         self._done = trio.Event()
-        self.runtime.nursery.start_soon(self._run, self._scope, self._done, name=self.name)
+        # In a copy of its spawner's context variables, also in a restart, whoever mends it.
+        start = partial(self.runtime.nursery.start_soon, self._run, self._scope, self._done, name=self.name)
+        self._variables.copy().run(start)
 
     async def _run(self, scope: trio.CancelScope, done: trio.Event) -> None:
         current_inbox.set(self.inbox)

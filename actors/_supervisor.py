@@ -77,6 +77,7 @@ class SupervisorNode(Node):
     async def _undo(self) -> None:
         # In a restart the children's refs and mail are to survive, as the next try may succeed.
         await self._end_children("a sibling did not start", for_good=not self.restarts)
+        self._leave_unmended(self._crashes)
 
     async def _dismantle(self, grace: float) -> None:
         for scope in self._mending:
@@ -113,6 +114,14 @@ class SupervisorNode(Node):
             self.runtime.nursery.start_soon(self._mend, [crash], name=f"mend {child.name}")
             return
         self._crashes.append(crash)
+        if self.state is State.RUNNING:
+            self._mend_group_soon()
+
+    def _running(self) -> None:
+        if self._crashes:  # of those that crashed while others were still being started
+            self._mend_group_soon()
+
+    def _mend_group_soon(self) -> None:
         if not self._mending_group:
             self._mending_group = True
             self.runtime.nursery.start_soon(self._mend_group, name=f"mend {self.name}")
@@ -145,6 +154,7 @@ class SupervisorNode(Node):
             try:
                 while crashes:
                     await self._mend_once(crashes)
+                    await trio.lowlevel.checkpoint()  # also where there is no backoff and each start fails at once
             finally:
                 self._mending.discard(scope)
                 if not self._mending and self._quiet is not None:
@@ -197,7 +207,8 @@ class SupervisorNode(Node):
     def _leave_unmended(self, crashes: list[Crash]) -> None:
         """This is being ended, and ends its children; if no restart follows, errors that nobody took go up."""
         for crash in crashes:
-            if not (crash.taken or crash.child.watched) and (self.for_good or not _restarts(crash.child)):
+            last = self.for_good or (self.state is State.STARTING and not self.restarts)
+            if not (crash.taken or crash.child.watched) and (last or not _restarts(crash.child)):
                 self.unhandled(crash.error)
         crashes.clear()
 

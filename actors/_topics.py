@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
 import trio
 from attrs import frozen
 
-from actrio.mailbox import ActorStopped, ActrioError, Broadcast, Lagged, MailboxFull, SubscriberPolicy, Subscription
+from actrio.mailbox import (
+    ActorStopped,
+    ActrioError,
+    Broadcast,
+    Lagged,
+    MailboxFull,
+    SubscriberPolicy,
+    Subscription,
+    TellCycleError,
+)
 
 if TYPE_CHECKING:
     from actrio.actors._ref import ActorRef
@@ -86,19 +95,27 @@ class Topic(Generic[T]):
     async def publish(self, message: T) -> int:
         """Deliver to every subscriber, waiting for those that chose ``wait``; how many got it. Always a checkpoint.
 
-        Cancelled while it waits, it has reached the others and none twice. Raises: WrongTopicType.
+        Cancelled while it waits, it has reached the others and none twice.
+
+        Raises:
+            WrongTopicType: the message is not of the topic's type.
+            TellCycleError: a subscriber waits for the actor that publishes; the others have the message.
         """
         await trio.lowlevel.checkpoint()
         delivered, full = self._deliver(message)
         if full:
-            before = self._delivered
+            before, errors = self._delivered, list[Exception]()
             async with trio.open_nursery() as nursery:  # all at once: none waits for another's room
                 for subscriber in full:
-                    nursery.start_soon(self._deliver_to, subscriber, message)
+                    nursery.start_soon(self._deliver_to, subscriber, message, errors)
             delivered += self._delivered - before
+            if errors:
+                raise errors[0]
         return delivered
 
-    async def _deliver_to(self, subscriber: "Broadcast[T] | ActorRef[Any]", message: T) -> None:
+    async def _deliver_to(
+        self, subscriber: "Broadcast[T] | ActorRef[Any]", message: T, errors: list[Exception]
+    ) -> None:
         try:
             if isinstance(subscriber, Broadcast):
                 await subscriber.send(message)
@@ -108,6 +125,9 @@ class Topic(Generic[T]):
             return  # it left while this waited
         except MailboxFull:
             self._refused += 1
+        except TellCycleError as error:
+            self._refused += 1
+            errors.append(error)  # raised when the others have it
         else:
             self._delivered += 1
 

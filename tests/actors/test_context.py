@@ -10,7 +10,7 @@ import pytest
 import trio
 
 from actrio.actors import Actor, ActorRef, Down, NoHandler, State, handles, open_runtime
-from actrio.mailbox import ActrioError
+from actrio.mailbox import ActorStopped, ActrioError
 from tests.actors.crew import Add, Boom, Counter, Do, Echo, Get, Log, Nap, Watcher, counter, crash, settle
 
 # Who, from whom, until when
@@ -279,6 +279,30 @@ async def test_a_task_started_by_the_stopped_hook_does_not_outlive_the_actor() -
         ref = await runtime.spawn(StartsLate, log)
         await ref.stop()
         assert log.lines == ["task ended"]
+
+
+async def test_a_task_started_while_the_runtime_goes_down_is_refused_with_actor_stopped() -> None:
+    errors = list[Exception]()
+
+    async def start_late(actor: Counter) -> None:
+        actor.ctx.nursery.start_soon(trio.sleep_forever)
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(1)
+            try:
+                actor.ctx.nursery.start_soon(trio.sleep_forever)
+            except ActorStopped as error:
+                errors.append(error)
+
+    with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="boom")):
+        async with open_runtime() as runtime:
+            await (await runtime.spawn(Counter)).tell(Do(start_late))
+            await settle()
+            await (await runtime.spawn(Counter)).tell(Boom())
+            await trio.sleep_forever()
+    assert len(errors) == 1
 
 
 # Watching
