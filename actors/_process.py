@@ -67,7 +67,7 @@ class Process(Node):
             done.set()
 
     def _returned(self) -> None:
-        if self.state is not State.RUNNING or self.parent is None:
+        if self.retiring or self.state is not State.RUNNING or self.parent is None:
             return
         if self.spec.restart == "permanent":
             self.crash(ReturnedEarly(self.name), taken=True)
@@ -75,7 +75,7 @@ class Process(Node):
             self.parent.child_returned(self)
 
     def _failed(self, error: Exception) -> None:
-        if isinstance(error, trio.EndOfChannel) and self.state is not State.RUNNING:
+        if isinstance(error, trio.EndOfChannel) and (self.retiring or self.state is not State.RUNNING):
             return  # the end of its inbox, which it was given, let out of the function
         taken = False
         for envelope in reversed(tuple(self.inbox.in_hand)):  # so that those put back are in order again

@@ -113,7 +113,7 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
         if self.give_up:
             self.inbox.release(self, _ABANDONED)
         else:
-            late = self.deadline <= trio.current_time() and self.inbox.stopped is None
+            late = self.deadline != inf and self.deadline <= trio.current_time() and self.inbox.stopped is None
             name = self.inbox.name
             self._error = DeadlinePassed(name, self.deadline) if late else ActorStopped(name, reason)
             self.inbox.release(self, _FAILED)

@@ -103,7 +103,18 @@ def _holders(wanted: Envelope[Any]) -> Wait:
         return [list(in_hand)] if in_hand else []
     if wanted.stage is Stage.IN_HAND:
         return [[wanted]]
-    same = inbox.holder_of(wanted)
+    behind = _queued_behind(wanted)
+    if not behind and wanted.stage is Stage.WAITING and inbox.queued >= inbox.capacity:
+        # It could be handled, but has to wait for room, which comes when any of those queued is taken.
+        waits = [_queued_behind(queued) for queued in inbox.in_queue()]
+        return [group for wait in waits for group in wait] if all(waits) else []
+    return behind
+
+
+def _queued_behind(message: Envelope[Any]) -> Wait:
+    """What keeps a message of a class actor from being taken: that of its conversation, or those in all the slots."""
+    inbox = message.inbox
+    same = inbox.holder_of(message)
     if same is not None:
         return [[same]]
-    return [[holder] for holder in in_hand] if len(in_hand) >= inbox.concurrency else []
+    return [[holder] for holder in inbox.in_hand] if len(inbox.in_hand) >= inbox.concurrency else []

@@ -58,9 +58,13 @@ class Lanes:
             return None
         return None if key is None else next((one for one in in_hand if one.key == key), None)
 
+    def held(self) -> list[Envelope[Any]]:
+        """All that is held."""
+        return [envelope for waiting in self._held.values() for envelope in waiting]
+
     def drain(self) -> list[Envelope[Any]]:
         """All that is held, taken out; the keys stay busy."""
-        held = [envelope for waiting in self._held.values() for envelope in waiting]
+        held = self.held()
         for waiting in self._held.values():
             waiting.clear()
         for envelope in held:

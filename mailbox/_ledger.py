@@ -193,7 +193,8 @@ class Ledger(Generic[M]):
     def _oldest(self) -> Envelope[M] | None:
         """Take the oldest queued message out of the queue, if there is one; it still counts as queued."""
         if self._lanes is not None:
-            left = [*self._lanes.drain(), *(envelope for envelope in self._queue if envelope.stage is _QUEUED)]
+            left = self.in_queue()
+            self._lanes.drain()
             self._queue = deque(sorted(left, key=lambda envelope: envelope.serial))
             self._tombstones = 0
         while self._queue:
@@ -377,6 +378,11 @@ class Ledger(Generic[M]):
     def holder_of(self, envelope: Envelope[M]) -> Envelope[M] | None:
         """The message in hand whose conversation a message that is not in hand has to wait for, if there is one."""
         return None if self._lanes is None else self._lanes.holder_of(envelope, self.in_hand)
+
+    def in_queue(self) -> list[Envelope[M]]:
+        """All that is queued, those held for their conversation first."""
+        held = [] if self._lanes is None else self._lanes.held()
+        return [*held, *(envelope for envelope in self._queue if envelope.stage is _QUEUED)]
 
     def has_mail(self) -> bool:
         """Whether :meth:`take` is worth a call."""

@@ -1,6 +1,7 @@
 """Messages and actors that the tests of this folder share, and the helper that cancels at every await."""
 
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from typing import Any
 
 import trio
@@ -78,10 +79,14 @@ class Log:
         return lines
 
 
+def ignore(_: str) -> None:
+    """No log."""
+
+
 class Counter(Actor):
     """Counts, crashes and sleeps on demand; tells its log of the steps of its life."""
 
-    def __init__(self, log: Callable[[str], None] = lambda _: None, label: str = "counter") -> None:
+    def __init__(self, log: Callable[[str], None] = ignore, label: str = "counter") -> None:
         self.log = log
         self.label = label
         self.count = 0
@@ -142,7 +147,7 @@ class Watcher(Actor):
         return await message.work(self)
 
 
-async def counter(inbox: Inbox[Any], log: Callable[[str], None] = lambda _: None) -> None:
+async def counter(inbox: Inbox[Any], log: Callable[[str], None] = ignore) -> None:
     """A coroutine actor: counts, crashes, returns when told None."""
     log("started")
     count = 0
@@ -164,6 +169,10 @@ async def counter(inbox: Inbox[Any], log: Callable[[str], None] = lambda _: None
             case _:
                 break
     log("ended")
+
+
+# A factory of an actor of whatever kind; Counter and counter are of this type.
+Factory = Callable[[], Actor] | Callable[[Inbox[Any]], Awaitable[None]]
 
 
 async def crash(ref: ActorRef[Any], text: str = "boom") -> None:
@@ -190,6 +199,13 @@ async def reach(ref: ActorRef[Any], state: State) -> None:
     raise AssertionError(f"{ref} is not {state}")
 
 
+def order_tasks_by(seed: int) -> None:
+    """Make the order in which Trio runs tasks that are ready depend on a seed alone."""
+    scheduler: Any = import_module("trio._core._run")  # there is no public way; pytest-trio does the same
+    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
+    scheduler._r.seed(seed)
+
+
 class CancelAt(trio.abc.Instrument):
     """Cancels a scope when a task yields for the n-th time; any task if none is named."""
 
@@ -207,8 +223,9 @@ class CancelAt(trio.abc.Instrument):
 
 async def cancelled_at(at: int, work: Callable[[], Awaitable[Any]], *, any_task: bool = False) -> bool:
     """Await ``work()``, cancelled when this task (or any) yields for the n-th time. False: it ended before."""
-    with trio.CancelScope() as scope:
-        cutter = CancelAt(scope, at, None if any_task else trio.lowlevel.current_task())
+    scope = trio.CancelScope()
+    cutter = CancelAt(scope, at, None if any_task else trio.lowlevel.current_task())
+    with scope:
         trio.lowlevel.add_instrument(cutter)
         try:
             await work()

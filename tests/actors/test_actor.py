@@ -144,11 +144,23 @@ def test_a_right_handler_is_accepted_for_the_types_of_its_annotation(method: Met
 # What is refused
 
 
+def annotated(name: str, **annotations: Any) -> Method:
+    """A handler with these annotations."""
+
+    async def method(self: Any, message: Any) -> None: ...
+
+    method.__name__, method.__annotations__ = name, annotations
+    return method
+
+
+no_annotation = annotated("no_annotation", **{"return": None})
+no_return = annotated("no_return", message=Add)
+unresolvable = annotated("unresolvable", message="Nowhere", **{"return": None})
+unresolvable_return = annotated("unresolvable_return", message=Add, **{"return": "Nowhere"})
+type_variable = annotated("type_variable", message=T, **{"return": None})
+
+
 def no_await(self: Any, message: Add) -> None: ...
-async def no_annotation(self, message) -> None: ...  # type: ignore[no-untyped-def]
-async def no_return(self, message: Add): ...  # type: ignore[no-untyped-def]
-async def unresolvable(self: Any, message: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821
-async def unresolvable_return(self: Any, message: Add) -> "Nowhere": ...  # type: ignore[name-defined]  # noqa: F821
 async def wrong_return(self: Any, message: Research) -> int: ...  # type: ignore[empty-body]
 async def wider_return(self: Any, message: Research) -> object: ...
 async def nothing_back(self: Any, message: Research) -> None: ...
@@ -165,7 +177,6 @@ async def any_message(self: Any, message: Any) -> None: ...
 async def none_message(self: Any, message: None) -> None: ...
 async def optional_message(self: Any, message: Add | None) -> None: ...
 async def literal_message(self: Any, message: Literal["go"]) -> None: ...
-async def type_variable(self: Any, message: T) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -258,7 +269,7 @@ class Base(Actor):
         return self.got
 
 
-async def seen_by(factory: Any, *messages: Any) -> list[str]:
+async def seen_by(factory: type[Base], *messages: Any) -> list[str]:
     async with open_runtime() as runtime:
         ref = await runtime.spawn(factory)
         for message in messages:

@@ -120,9 +120,9 @@ async def test_snapshots_are_frozen_values() -> None:
         await ref.ask(Get())
         assert before.mailbox.sent == 0
         with pytest.raises(AttributeError):
-            before.name = "other"  # type: ignore[misc]
+            before.name = "other"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
         with pytest.raises(AttributeError):
-            runtime.metrics().workers = 7  # type: ignore[misc]
+            runtime.metrics().workers = 7  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 async def test_the_metrics_of_a_definition_or_function_name_its_kind_even_while_it_is_down() -> None:

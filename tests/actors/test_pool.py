@@ -10,7 +10,7 @@ from attrs import frozen
 
 from actrio.actors import open_runtime
 from actrio.mailbox import ActorStopped, Request
-from tests.actors.crew import Add, Counter, Do, Get, Nap, settle
+from tests.actors.crew import Add, Counter, Do, Get, Nap, ignore, settle
 
 
 async def test_idle_actors_have_no_task() -> None:
@@ -69,7 +69,7 @@ async def test_actors_that_keep_each_other_busy_do_not_starve_the_host() -> None
             ring[(int(actor.label) + 1) % 3].tell_nowait(Do(pass_on))
 
     async with open_runtime() as runtime:
-        ring = [await runtime.spawn(Counter, lambda _: None, str(number)) for number in range(3)]
+        ring = [await runtime.spawn(Counter, ignore, str(number)) for number in range(3)]
         ring[0].tell_nowait(Do(pass_on))
         for _ in range(20):
             await trio.lowlevel.checkpoint()
@@ -94,7 +94,7 @@ def test_handlers_that_take_long_without_waiting_let_others_run_in_between() -> 
             nursery.start_soon(tick)
             for _ in range(6):
                 ref.tell_nowait(Do(block))
-            while ticks.count(0) < 6:
+            while ticks.count(0) < 6:  # noqa: ASYNC110 - an event would not make it a task that is always ready
                 await trio.lowlevel.checkpoint()
             nursery.cancel_scope.cancel()
 

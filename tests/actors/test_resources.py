@@ -1,6 +1,6 @@
 """What actors share: opened once, closed after them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ class Opener:
         self.fails = fails
 
     @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[object]:
+    async def __call__(self) -> AsyncGenerator[object]:
         self.log("opening")
         await trio.sleep(1)
         if self.fails:
@@ -140,7 +140,7 @@ async def test_cancelling_one_who_waits_leaves_the_opening_to_the_others() -> No
 
 async def test_an_error_of_an_open_resource_leaves_the_runtime() -> None:
     @asynccontextmanager
-    async def breaks() -> AsyncIterator[None]:
+    async def breaks() -> AsyncGenerator[None]:
         async with trio.open_nursery() as nursery:
 
             @nursery.start_soon
@@ -187,7 +187,7 @@ async def test_what_a_resource_sends_is_not_sent_on_behalf_of_the_actor_that_ope
     senders = list[object]()
 
     @asynccontextmanager
-    async def tells() -> AsyncIterator[None]:
+    async def tells() -> AsyncGenerator[None]:
         async def note(actor: Counter) -> None:
             senders.append(actor.ctx.sender)
 

@@ -34,6 +34,7 @@ from actrio.mailbox import (
     Request,
     TellCycleError,
 )
+from tests.actors.crew import order_tasks_by
 
 NAMES = "abcd"
 FAILURES = (ValueError, OSError, ActorStopped, AskCycleError, TellCycleError, MailboxFull, RuntimeClosed)
@@ -203,12 +204,13 @@ def as_child(world: World, name: str, cast: Cast) -> ChildSpec:
 class Watchdog(trio.abc.Instrument):
     """Checks after every step of every task what must hold at every instant."""
 
-    def __init__(self, runtime: Runtime, cast: list[Cast]) -> None:
-        self.runtime = runtime
+    def __init__(self, cast: list[Cast]) -> None:
+        self.runtime: Runtime | None = None
         self.most = {name: 1 if one.coroutine else one.concurrency for name, one in zip(NAMES, cast, strict=False)}
         self.broken: list[object] = []
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
+        assert self.runtime is not None
         metrics = self.runtime.metrics()
         if not metrics.totals.balanced:
             self.broken.append(metrics.totals)
@@ -287,20 +289,23 @@ async def perform(play: Play) -> World:
         specs = [specs[0], Supervisor("inner", play.strategy, 2, 1.0, children=specs[1:])]
     supervisor = Supervisor("s", play.strategy, 10_000, 1e9, children=specs, backoff=0.25, max_backoff=1)
     tasks = trio.lowlevel.current_statistics().tasks_living
+    watchdog = Watchdog(play.cast)
     async with trio.open_nursery() as nursery:
         try:
-            async with open_runtime(seed=play.seed) as runtime:
-                await runtime.spawn(supervisor)
-                for name in runtime.metrics().actors:
-                    if name[-1] in NAMES[: len(play.cast)] and not name.endswith("/s"):
-                        world.refs[name[-1]] = runtime.find(name)
-                watchdog = Watchdog(runtime, play.cast)
+            async with open_runtime(seed=play.seed) as opened:
+                watchdog.runtime = opened
+                await opened.spawn(supervisor)
+                for name in opened.metrics().actors:
+                    if name[-1] in NAMES:
+                        world.refs[name[-1]] = opened.find(name)
                 trio.lowlevel.add_instrument(watchdog)
                 driver = Driver(world, nursery)
                 for act in play.acts:
                     await driver.act(act)
-        except* (*FAILURES, RestartsExceeded) as group:  # what a told message raised while the runtime closed
-            world.log.append(("left the runtime", sorted(type(error).__name__ for error in leaves(group))))
+        except* (*FAILURES, RestartsExceeded) as group:  # what nobody took, or could mend any more
+            world.log.append(("left the runtime", sorted(leaves(group))))
+    runtime = watchdog.runtime
+    assert runtime is not None
     trio.lowlevel.remove_instrument(watchdog)
     with runtime.events() as events:
         world.log.extend([(e.at, e.actor, e.state) async for e in events if isinstance(e, LifeEvent)])
@@ -309,12 +314,10 @@ async def perform(play: Play) -> World:
     return world
 
 
-def leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
-    return [
-        leaf
-        for error in group.exceptions
-        for leaf in (leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    ]
+def leaves(error: BaseException) -> list[str]:
+    """The types of the errors of a group."""
+    exceptions: tuple[BaseException, ...] = getattr(error, "exceptions", ())
+    return [leaf for one in exceptions for leaf in leaves(one)] if exceptions else [type(error).__name__]
 
 
 def check(play: Play, world: World, runtime: Runtime, watchdog: Watchdog) -> None:
@@ -379,7 +382,7 @@ def plays(draw: st.DrawFn) -> Play:
 
 
 def run(play: Play) -> World:
-    trio._core._run._r.seed(play.seed)
+    order_tasks_by(play.seed)
     return trio.run(perform, play, clock=trio.testing.MockClock(autojump_threshold=0))
 
 

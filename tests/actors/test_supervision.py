@@ -153,4 +153,4 @@ def test_what_cannot_be_spawned_cannot_be_a_child() -> None:
 def test_supervisors_are_values() -> None:
     assert Supervisor("s", children=[Counter]) == Supervisor("s", children=[child(Counter)])
     with pytest.raises(AttributeError):
-        Supervisor("s").intensity = 9  # type: ignore[misc]
+        Supervisor("s").intensity = 9  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

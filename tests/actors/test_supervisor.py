@@ -1,6 +1,7 @@
 """Supervisors at work: restarts, strategies, escalation, families."""
 
 import itertools
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -28,6 +29,7 @@ from tests.actors.crew import (
     Boom,
     Counter,
     Do,
+    Factory,
     Get,
     Late,
     Log,
@@ -249,7 +251,7 @@ async def test_a_message_redelivered_that_crashes_every_time_ends_in_escalation(
     group = pytest.RaisesGroup(pytest.RaisesExc(RestartsExceeded, check=lambda e: isinstance(e.__cause__, ValueError)))
     with group:
         async with open_runtime(intensity=3) as runtime:
-            factory: Any = Counter if kind == "class" else counter
+            factory: Factory = Counter if kind == "class" else counter
             ref = await runtime.spawn(factory, restart="permanent", redeliver=True)
             with pytest.raises(ActorStopped):
                 await ref.ask(Boom())
@@ -753,9 +755,9 @@ async def test_a_supervisor_refuses_messages() -> None:
     async with open_runtime() as runtime:
         s = await runtime.spawn(Supervisor("s"))
         with pytest.raises(NoHandler, match="actor 's' has no handler for Get"):
-            await s.ask(Get())
+            s.ask(Get())
         with pytest.raises(NoHandler):
-            await s.tell(Add())
+            s.tell(Add())
         with pytest.raises(NoHandler):
             s.tell_nowait(Add())
         assert s.metrics().mailbox.sent == 0
@@ -900,7 +902,7 @@ async def test_the_crash_of_an_actor_watched_by_one_that_has_stopped_is_not_lost
     with pytest.RaisesGroup(ValueError):
         async with open_runtime() as runtime:
             ref = await runtime.spawn(Counter)
-            watcher = await runtime.spawn(Watcher, [])
+            watcher = await runtime.spawn(Watcher, list[Down]())
 
             async def watch(actor: Watcher) -> None:
                 actor.ctx.watch(ref)
@@ -926,7 +928,7 @@ class Parent(Counter):
         await super().started()
 
 
-def parent(log: Log, **settings: Any) -> Any:
+def parent(log: Log, **settings: Any) -> Callable[[], Parent]:
     return lambda: Parent(log, **settings)
 
 

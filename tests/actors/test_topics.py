@@ -81,9 +81,9 @@ async def test_a_topic_is_made_once_and_carries_one_type() -> None:
             runtime.topic("numbers", Get)
         assert (info.value.topic, info.value.expected, info.value.got) == ("numbers", "Add", "Get")
         with pytest.raises(WrongTopicType):
-            await topic.publish(Get())  # type: ignore[arg-type]
+            await topic.publish(Get())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         with pytest.raises(WrongTopicType):
-            topic.publish_nowait(Get())  # type: ignore[arg-type]
+            topic.publish_nowait(Get())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert topic.statistics().published == 0
 
 

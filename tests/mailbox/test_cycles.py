@@ -49,15 +49,18 @@ async def acting(actors: dict[Inbox[Any], Body]) -> AsyncIterator[None]:
 
 
 def replying(work: Callable[[Envelope[Any]], Awaitable[Any]]) -> Body:
-    """An actor that answers each letter with what the work on it gives or raises."""
+    """An actor that answers each ask with what the work on it gives or raises, and works on what is told, too."""
 
     async def body(inbox: Inbox[Any]) -> None:
         async for letter in inbox:
             with letter.work():
                 try:
-                    letter.reply(await work(letter))
+                    reply = await work(letter)
                 except ActrioError as error:
                     letter.fail(error)
+                else:
+                    if letter.is_ask:
+                        letter.reply(reply)
 
     return body
 
@@ -621,13 +624,32 @@ async def test_a_conversation_that_asks_for_its_own_next_turn_is_refused(between
     assert ring(caught.value) == ("ab" if between else "a")
 
 
-async def test_a_conversation_may_ask_for_a_turn_of_another(autojump_clock: Clock) -> None:
-    class Other(Passer):
-        @handles
-        async def passed(self, message: Pass) -> str:
-            return await message.to[0].ask(Pass((), "u2")) if message.to else "yes"
+async def test_a_conversation_that_waits_for_room_behind_its_own_next_turns_is_refused(autojump_clock: Clock) -> None:
+    with trio.fail_after(1_000):
+        async with open_runtime() as runtime, trio.open_nursery() as nursery:
+            a = await runtime.spawn(Switcher, concurrency=2, capacity=1)
+            nursery.start_soon(fill_conversation, a)
+            with pytest.raises(AskCycleError):
+                await a.ask(Pass((a,), "u1"))
 
+
+class Switcher(Passer):
+    """Asks for the next turn in another conversation."""
+
+    @handles(raises=(AskCycleError,))
+    async def passed(self, message: Pass) -> str:
+        await trio.sleep(1)
+        return await message.to[0].ask(Pass((), "u2")) if message.to else "yes"
+
+
+async def fill_conversation(ref: ActorRef[Any]) -> None:
+    """While its first turn is at work, send its next: it has to wait, and fills the mailbox."""
+    await settle()
+    await ref.ask(Pass((), "u1"))
+
+
+async def test_a_conversation_may_ask_for_a_turn_of_another(autojump_clock: Clock) -> None:
     with trio.fail_after(1_000):
         async with open_runtime() as runtime:
-            a = await runtime.spawn(Other, concurrency=2)
+            a = await runtime.spawn(Switcher, concurrency=2)
             assert await a.ask(Pass((a,), "u1")) == "yes"
