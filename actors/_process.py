@@ -44,8 +44,8 @@ class Process(Node):
         self._scope = trio.CancelScope()
         self._done = trio.Event()
         # In a copy of its spawner's context variables, also in a restart, whoever mends it.
-        start = partial(self.runtime.nursery.start_soon, self._run, self._scope, self._done, name=self.name)
-        self._variables.copy().run(start)
+        run = partial(self._run, self._scope, self._done)
+        self._variables.copy().run(lambda: self.runtime.nursery.start_soon(run, name=self.name))
 
     async def _run(self, scope: trio.CancelScope, done: trio.Event) -> None:
         current_inbox.set(self.inbox)

@@ -30,7 +30,6 @@ from tests.actors.crew import (
     cancelled_at,
     counter,
     crash,
-    reach,
     settle,
 )
 
@@ -842,16 +841,19 @@ async def test_a_ref_equals_itself_alone_and_can_be_a_key() -> None:
         assert {a: 1, b: 2}[runtime.find("counter")] == 1
 
 
-async def test_an_actor_is_seen_in_every_state_of_its_life() -> None:
+async def test_the_state_of_an_actor_is_what_its_ref_says() -> None:
     async with open_runtime() as runtime:
-        s = await runtime.spawn(Supervisor("s", children=[child(Counter, name="a", grace=1)]))
-        ref = s.child("a")
-        await ref.tell(Boom())
-        await reach(ref, State.CRASHED)
-        await reach(ref, State.RUNNING)
+        children = [child(SlowStart, name="slow"), child(Counter, name="a", grace=1)]
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(runtime.spawn, Supervisor("s", intensity=1, backoff=9, children=children))
+            await settle()
+            slow, ref = runtime.find("s/slow"), runtime.find("s/a")
+            assert (slow.state, ref.state) == (State.STARTING, State.NEW)
+        assert (slow.state, ref.state) == (State.RUNNING, State.RUNNING)
         await ref.tell(Nap())
         await settle()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ref.stop)
-            await reach(ref, State.STOPPING)
+            await settle()
+            assert ref.state is State.STOPPING
         assert ref.state is State.STOPPED

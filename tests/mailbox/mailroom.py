@@ -1,6 +1,6 @@
 """What the tests of inboxes share: a message, consumers that count as actors, asks that note their end, cancelling."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from math import inf
@@ -84,7 +84,7 @@ async def start_ask(
 
 
 @asynccontextmanager
-async def ask_in_hand(inbox: Inbox[Any], **settings: Any) -> AsyncIterator[tuple[Asked, Envelope[Any]]]:
+async def ask_in_hand(inbox: Inbox[Any], **settings: Any) -> AsyncGenerator[tuple[Asked, Envelope[Any]]]:
     """An ask that waits, and its letter in the hand of its actor. Leaving waits for the end of the ask."""
     async with trio.open_nursery() as nursery:
         asked = await start_ask(nursery, inbox, **settings)

@@ -13,6 +13,7 @@ from actrio.mailbox import (
     ActrioError,
     AlreadyAnswered,
     AskEnvelope,
+    DeadlinePassed,
     DeadReason,
     Inbox,
     NotAnswered,
@@ -131,7 +132,7 @@ async def test_an_ask_that_its_actor_forgot_ends_with_not_answered_at_the_next_r
 
 async def test_an_ask_that_its_actor_forgot_ends_with_not_answered_when_the_actor_returns(ada: Inbox[Any]) -> None:
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(consume, ada, Inbox.receive)
+        nursery.start_soon(consume, ada, Inbox[Any].receive)
         asked = await start_ask(nursery, ada)
     assert isinstance(asked.end, NotAnswered)
 
@@ -327,6 +328,19 @@ async def test_cancellation_the_asker_is_let_go_when_the_block_ends_even_if_the_
     assert ends(ada) == (0, 0, 0, 1)
 
 
+async def test_cancellation_a_block_within_a_block_leaves_the_outer_one_tied_to_the_asker(ada: Inbox[Any]) -> None:
+    async with ask_in_hand(ada) as (asked, letter):
+        went_on = False
+        with letter.work():
+            with letter.work():
+                await trio.lowlevel.checkpoint()
+            asked.scope.cancel()
+            await trio.lowlevel.checkpoint()
+            went_on = True
+    assert not went_on
+    assert asked.end is trio.Cancelled
+
+
 async def test_cancellation_a_reply_out_of_cancelled_work_is_dropped(ada: Inbox[Any]) -> None:
     async with ask_in_hand(ada) as (asked, letter):
         with letter.work():
@@ -450,6 +464,20 @@ async def test_work_is_cancelled_at_the_deadline_of_its_asker(ada: Inbox[Any], a
             await ask(ada, Question())
     assert ended == [30]
     assert ends(ada) == (0, 0, 0, 1)
+
+
+async def test_an_asker_whose_deadline_was_moved_learns_that_the_work_ended_at_the_old_one(
+    ada: Inbox[Any], autojump_clock: Clock
+) -> None:
+    async with ask_in_hand(ada, deadline=5) as (asked, letter):
+        asked.scope.deadline = 100
+        with letter.work():
+            await trio.sleep(50)
+        assert trio.current_time() == 5
+    assert isinstance(asked.end, DeadlinePassed)
+    assert isinstance(asked.end, trio.TooSlowError)
+    assert (asked.end.actor, asked.end.deadline) == ("ada", 5)
+    assert ends(ada) == (0, 1, 0, 0)
 
 
 # Detached

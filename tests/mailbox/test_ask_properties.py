@@ -82,7 +82,7 @@ class Office:
     downhill: bool  # each actor sends to those after it only
     ends: dict[int, list[object]] = field(factory=lambda: defaultdict(list))
     seen: dict[tuple[int, int], list[int]] = field(factory=lambda: defaultdict(list))  # {(sender, actor): numbers}
-    refused: list[Exception] = field(factory=list)
+    refused: list[Exception] = field(factory=list[Exception])
     numbers: "count[int]" = field(factory=count)
 
     async def work(self, inbox: Inbox[Any]) -> None:

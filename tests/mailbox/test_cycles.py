@@ -1,7 +1,7 @@
 """Waits that would never end are refused where they would close the circle, and no other wait is."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import pairwise
@@ -38,7 +38,7 @@ def inboxes(names: str, **settings: Any) -> tuple[Inbox[Any], ...]:
 
 
 @asynccontextmanager
-async def acting(actors: dict[Inbox[Any], Body]) -> AsyncIterator[None]:
+async def acting(actors: dict[Inbox[Any], Body]) -> AsyncGenerator[None]:
     """These actors, for the time of the block. Whoever would wait for ever gives a TooSlowError."""
     with trio.fail_after(1_000):
         async with trio.open_nursery() as nursery:

@@ -23,7 +23,7 @@ def filled(*values: str, capacity: int | None = None) -> Inbox[str]:
 
 def drain(inbox: Inbox[Any]) -> list[Any]:
     """What the queue holds, taken and settled."""
-    taken = []
+    taken: list[Any] = []
     while (letter := inbox.take()) is not None:
         taken.append(letter.message)
         letter.settle()
@@ -320,7 +320,7 @@ async def settle_then_send(inbox: Inbox[str], value: str) -> None:
 
 async def test_async_for_gives_every_message_in_order_until_the_inbox_is_closed() -> None:
     inbox = filled(*"abc")
-    got = []
+    got: list[str] = []
     async for letter in inbox:
         got.append(letter.message)
         if letter.message == "c":

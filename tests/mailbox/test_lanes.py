@@ -73,19 +73,20 @@ def test_an_inbox_that_serves_one_message_at_a_time_asks_for_no_key() -> None:
     assert inbox.receive_nowait().message == "a"
 
 
-@pytest.mark.parametrize(
-    "end",
-    [
-        lambda letter: letter.succeed(None),
-        lambda letter: letter.settle(),
-        lambda letter: letter.break_off(ValueError()),
-        lambda letter: letter.cut("restarted"),
-        lambda letter: letter.die(DeadReason.UNHANDLED, ValueError()),
-        lambda letter: letter.inbox.abandon(letter),
-    ],
-    ids=["succeed", "settle", "break_off", "cut", "die", "abandon"],
-)
-def test_however_a_message_ends_the_next_of_its_conversation_may_be_taken(end: Callable[[Envelope[Any]], None]) -> None:
+ENDS: dict[str, Callable[[Envelope[Any]], object]] = {
+    "succeed": lambda letter: letter.succeed(None),
+    "settle": lambda letter: letter.settle(),
+    "break_off": lambda letter: letter.break_off(ValueError()),
+    "cut": lambda letter: letter.cut("restarted"),
+    "die": lambda letter: letter.die(DeadReason.UNHANDLED, ValueError()),
+    "abandon": lambda letter: letter.inbox.abandon(letter),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_however_a_message_ends_the_next_of_its_conversation_may_be_taken(
+    end: Callable[[Envelope[Any]], object],
+) -> None:
     inbox = lanes("u1", "u2")
     taken = take_all(inbox)
     end(taken["u1"])

@@ -37,6 +37,11 @@ def rest(inbox: Inbox[Any]) -> list[Any]:
     return [letter.message for letter in iter(inbox.take, None)]
 
 
+def first_letter(message: str) -> str:
+    """The conversation of a message."""
+    return message[0]
+
+
 # Overflow
 
 
@@ -233,7 +238,7 @@ def test_closing_buries_signals_and_later_ones_are_dropped_uncounted() -> None:
 
 
 def test_closing_buries_what_waits_for_its_conversation() -> None:
-    inbox, dead = full("wait", "a1", "a2", "a3", concurrency=2, key_of=lambda message: message[0])
+    inbox, dead = full("wait", "a1", "a2", "a3", concurrency=2, key_of=first_letter)
     inbox.take()
     assert inbox.take() is None
     inbox.close()
@@ -275,7 +280,7 @@ async def test_a_thousand_asks_given_up_leave_nothing_behind_in_the_queue() -> N
     alive = Alive()
     inbox: Inbox[Any] = Inbox("ada", capacity=5)
     inbox.send_nowait("a")
-    await alive.ask_and_give_up(inbox, 300, Inbox.has_mail)
+    await alive.ask_and_give_up(inbox, 300, Inbox[Any].has_mail)
     assert len(alive) < 100
     assert rest(inbox) == ["a"]
 
@@ -285,7 +290,7 @@ async def test_asks_given_up_behind_a_busy_conversation_leave_nothing_behind() -
     inbox: Inbox[Any] = Inbox("ada", capacity=5, concurrency=2, key_of=lambda _: "one and the same")
     inbox.send_nowait("a")
     busy = inbox.take()
-    await alive.ask_and_give_up(inbox, 300, Inbox.take)
+    await alive.ask_and_give_up(inbox, 300, Inbox[Any].take)
     assert len(alive) < 100
     assert busy is not None
     busy.settle()

@@ -27,6 +27,11 @@ def key_of(message: str) -> str | None:
     return None if message[0] == "-" else message[0]
 
 
+def number_of(message: str) -> int:
+    """Where it stands in the order in which messages were sent."""
+    return int(message[1:])
+
+
 class Bookkeeping(RuleBasedStateMachine):
     """Does to an inbox what senders, its consumer and its runtime may, and keeps books of its own beside it."""
 
@@ -81,7 +86,9 @@ class Bookkeeping(RuleBasedStateMachine):
             self.deaths[message, DeadReason.DROPPED_NEWEST] += 1
             return
         if full and self.queue:
-            self.deaths[self.queue.pop(0), DeadReason.DROPPED_OLDEST] += 1
+            oldest = min(self.queue, key=number_of) if self.keyed else self.queue[0]
+            self.queue.remove(oldest)
+            self.deaths[oldest, DeadReason.DROPPED_OLDEST] += 1
         self.queue.append(message)
         self.note_depth()
 
@@ -141,7 +148,7 @@ class Bookkeeping(RuleBasedStateMachine):
             assert letter is not None
             assert letter.message == self.signals.pop(0)
         else:
-            busy = {key_of(message) for message in self.hand} - {None} if self.keyed else set()
+            busy = [key_of(message) for message in self.hand if self.keyed and key_of(message) is not None]
             free = [message for message in self.queue if key_of(message) not in busy]
             if not free:
                 assert letter is None

@@ -78,6 +78,27 @@ async def test_a_task_in_a_nursery_from_elsewhere_sends_as_the_actor_but_works_o
     assert seen == ["ada", None]
 
 
+async def test_a_task_that_runs_beside_the_loop_of_its_actor_works_on_no_message() -> None:
+    inbox: Inbox[Any] = Inbox("ada")
+    seen: list[Any] = []
+
+    async def look() -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        seen.append(in_hand())
+
+    async def body(inbox: Inbox[Any]) -> None:
+        async with trio.open_nursery() as beside:
+            await inbox.receive()
+            beside.start_soon(look)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(look)
+                nursery.start_soon(look)
+
+    inbox.send_nowait("a")
+    await consume(inbox, body)
+    assert sorted(map(str, seen)) == ["None", "a", "a"]
+
+
 async def test_an_actor_that_runs_inside_another_works_on_its_own_messages() -> None:
     inner: Inbox[Any] = Inbox("bob")
     inner.send_nowait("b")
