@@ -7,7 +7,7 @@ from typing import Any
 import trio
 from attrs import field, frozen
 
-from actrio.actors import Actor, ActorRef, Down, State, handles
+from actrio.actors import Actor, ActorRef, Down, handles
 from actrio.mailbox import Inbox, Request
 
 
@@ -188,15 +188,6 @@ async def crash(ref: ActorRef[Any], text: str = "boom") -> None:
 async def settle() -> None:
     """Let everything run that can without the clock moving."""
     await trio.testing.wait_all_tasks_blocked()
-
-
-async def reach(ref: ActorRef[Any], state: State) -> None:
-    """Wait, one scheduler pass at a time, until an actor is in a state."""
-    for _ in range(20):
-        if ref.state is state:
-            return
-        await trio.lowlevel.checkpoint()
-    raise AssertionError(f"{ref} is not {state}")
 
 
 def order_tasks_by(seed: int) -> None:

@@ -855,5 +855,5 @@ async def test_the_state_of_an_actor_is_what_its_ref_says() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ref.stop)
             await settle()
-            assert ref.state is State.STOPPING
-        assert ref.state is State.STOPPED
+            stopping = ref.state
+        assert (stopping, ref.state) == (State.STOPPING, State.STOPPED)

@@ -38,7 +38,6 @@ from tests.actors.crew import (
     cancelled_at,
     counter,
     crash,
-    reach,
     settle,
 )
 
@@ -472,7 +471,7 @@ async def test_a_sibling_that_crashes_while_its_group_is_ended_is_restarted_with
         a, b = s.child("a"), s.child("b")
         log.take()
         b.tell_nowait(Boom())
-        await reach(b, State.STOPPING)
+        await settle()
         a.tell_nowait(Boom())
         await trio.sleep(10)
         assert (a.state, b.state) == (State.RUNNING, State.RUNNING)
@@ -506,7 +505,7 @@ async def test_a_coroutine_that_returns_during_a_group_restart_is_part_of_that_r
         s = await runtime.spawn(Supervisor("s", strategy, intensity=2, children=children))
         log.take()
         s.child("b").tell_nowait(Boom())
-        await reach(s.child("c"), State.STOPPING)
+        await settle()
         s.child("p").tell_nowait("return")
         await trio.sleep(10)
         assert [s.child(name).state for name in "pbc"] == [State.RUNNING] * 3

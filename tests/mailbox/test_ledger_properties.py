@@ -23,8 +23,8 @@ ENDS = ("succeed", "break_off", "cut", "die")
 
 
 def key_of(message: str) -> str | None:
-    """The first letter is the conversation; a dash is none."""
-    return None if message[0] == "-" else message[0]
+    """The first letter is the conversation; a dash is none, and so is the mark of a signal."""
+    return None if message[0] in "-!" else message[0]
 
 
 def number_of(message: str) -> int:
@@ -116,7 +116,7 @@ class Bookkeeping(RuleBasedStateMachine):
 
     @rule()
     def signal(self) -> None:
-        message = self.name("-")
+        message = self.name("!")
         self.inbox.signal(message)
         if not self.closed:
             self.sent += 1
@@ -176,16 +176,20 @@ class Bookkeeping(RuleBasedStateMachine):
             return
         self.ended["handled" if how == "succeed" else "failed"] += 1
 
-    @precondition(lambda self: self.hand)
+    @precondition(lambda self: any(self.redelivered()))
     @rule(data=st.data())
     def give_back(self, data: st.DataObject) -> None:
-        message = data.draw(st.sampled_from(sorted(self.hand)))
+        message = data.draw(st.sampled_from(self.redelivered()))
         self.inbox.put_back(self.hand.pop(message))
         if self.closed:
             self.deaths[message, DeadReason.STOPPED] += 1
         else:
             self.queue.insert(0, message)
             self.note_depth()
+
+    def redelivered(self) -> list[str]:
+        """What is in hand and no signal."""
+        return sorted(message for message in self.hand if not message.startswith("!"))
 
     @rule()
     def settle(self) -> None:
