@@ -402,7 +402,7 @@ def test_the_schedules_reach_every_outcome() -> None:
     """Else the tests above would say nothing of them."""
     seen = set[str]()
 
-    @settings(max_examples=150, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=500, deadline=None, database=None, derandomize=True)
     @given(plays())
     def collect(play: Play) -> None:
         for outcomes in run(play).outcomes.values():

@@ -183,7 +183,7 @@ def run_office(actors: list[tuple[int, Overflow]], schedule: list[tuple[Step, ..
 
 schedules = st.lists(st.lists(steps_of(JOB), min_size=1, max_size=3).map(tuple), min_size=1, max_size=4)
 offices = st.lists(SETTINGS, min_size=ACTORS, max_size=ACTORS)
-brief = settings(max_examples=60, deadline=None)
+brief = settings(max_examples=35, deadline=None)
 
 
 @brief

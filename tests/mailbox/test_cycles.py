@@ -555,7 +555,28 @@ async def test_looking_for_a_circle_takes_no_longer_for_many_asks_at_once_at_eve
     assert took[0] < 0.05
 
 
-# Class actors in a runtime
+# Actors in a runtime
+
+
+async def pass_on(inbox: Inbox[Any], to: list[ActorRef[Any]]) -> None:
+    """A coroutine actor that asks the one it was given last."""
+    async for letter in inbox:
+        try:
+            letter.reply(await to[-1].ask(Question()))
+        except AskCycleError as error:
+            letter.fail(error)
+
+
+async def test_coroutine_actors_that_ask_in_a_circle_are_refused(autojump_clock: Clock) -> None:
+    with trio.fail_after(1_000):
+        async with open_runtime() as runtime:
+            known: list[ActorRef[Any]] = []
+            a = await runtime.spawn(pass_on, known, name="a")
+            b = await runtime.spawn(pass_on, [a], name="b")
+            known.append(b)
+            with pytest.raises(AskCycleError) as caught:
+                await a.ask(Question())
+    assert ring(caught.value) == "ab"
 
 
 @frozen
