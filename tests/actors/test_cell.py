@@ -163,6 +163,15 @@ async def test_a_crash_cuts_the_other_messages_in_hand_and_the_rest_survives() -
         assert log.lines[-2:] == ["a2 begins", "a2 ends"]
 
 
+async def test_two_messages_of_one_actor_that_crash_at_once_hide_neither_error() -> None:
+    with pytest.RaisesGroup(ValueError, ValueError):
+        async with open_runtime() as runtime:
+            ref = await runtime.spawn(Counter, concurrency=2)
+            for _ in range(2):
+                await ref.tell(Late(1))
+            await trio.sleep_forever()
+
+
 @pytest.mark.parametrize("key", ["raises", "unhashable"])
 async def test_a_conversation_key_that_cannot_be_is_a_crash_that_its_asker_gets(key: str) -> None:
     class Broken(Talker):
@@ -405,6 +414,19 @@ async def test_the_handler_is_cancelled_with_its_asker_and_has_ended_before_the_
         log("scope left")
         assert scope.cancelled_caught
         assert log.lines == ["finally ran", "scope left"]
+        assert await ref.ask(Get()) == 0
+
+
+async def test_an_asker_that_its_own_handler_cancels_is_let_go() -> None:
+    async def cancel_asker(_: Counter) -> None:
+        scope.cancel()
+        await trio.sleep_forever()
+
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Counter)
+        with trio.CancelScope() as scope:
+            await ref.ask(Do(cancel_asker))
+        assert scope.cancelled_caught
         assert await ref.ask(Get()) == 0
 
 

@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -303,6 +304,25 @@ async def test_a_task_started_while_the_runtime_goes_down_is_refused_with_actor_
             await (await runtime.spawn(Counter)).tell(Boom())
             await trio.sleep_forever()
     assert len(errors) == 1
+
+
+@pytest.mark.parametrize("attempt", range(10))  # which of the two comes first is Trio's choice
+async def test_a_task_started_just_when_another_has_failed_hides_no_error(attempt: int) -> None:
+    async def fail_then() -> None:
+        await trio.sleep(1)
+        raise OSError("in a task")
+
+    async def start_then(actor: Counter) -> None:
+        actor.ctx.nursery.start_soon(fail_then)
+        await trio.sleep(1)
+        await trio.lowlevel.checkpoint()
+        with suppress(ActorStopped):
+            actor.ctx.nursery.start_soon(trio.sleep_forever)
+
+    with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="in a task")):
+        async with open_runtime() as runtime:
+            await (await runtime.spawn(Counter)).tell(Do(start_then))
+            await trio.sleep_forever()
 
 
 # Watching

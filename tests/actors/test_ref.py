@@ -629,7 +629,7 @@ async def test_the_stopped_hook_runs_once_however_an_actor_ends(how: str) -> Non
     assert log.lines == ["counter started", "counter stopped"]
 
 
-async def test_the_stopped_hook_is_cut_after_the_grace() -> None:
+async def test_the_stopped_hook_is_cut_after_the_grace_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     class Slow(Counter):
         async def stopped(self) -> None:
             try:
@@ -644,6 +644,7 @@ async def test_the_stopped_hook_is_cut_after_the_grace() -> None:
         await ref.stop()
         assert trio.current_time() - start == 3
     assert log.lines == ["counter started", "counter cut"]
+    assert "actor slow: stopped() took more than 3 s" in caplog.text
 
 
 async def test_an_error_out_of_the_stopped_hook_leaves_the_runtime() -> None:

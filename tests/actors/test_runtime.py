@@ -114,6 +114,19 @@ async def test_what_is_queued_when_the_runtime_closes_becomes_dead_letters() -> 
     assert (totals.handled, totals.dead, totals.balanced) == (1, 2, True)
 
 
+async def test_nothing_that_is_queued_is_handled_once_the_block_was_left_by_an_error() -> None:
+    log = Log()
+    with contextlib.suppress(KeyError):
+        async with open_runtime() as runtime:
+            ref = await runtime.spawn(Counter, log)
+            for message in (Nap(), Add(), Nap()):
+                await ref.tell(message)
+            await settle()
+            raise KeyError
+    assert log.lines == ["counter started", "counter naps", "counter awake", "counter stopped"]
+    assert ref.metrics().mailbox.dead == 2
+
+
 async def test_an_asker_outside_the_block_learns_that_the_runtime_closed() -> None:
     async with trio.open_nursery() as nursery, open_runtime() as runtime:
         ref = await runtime.spawn(Counter, grace=1)

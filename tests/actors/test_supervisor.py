@@ -337,6 +337,15 @@ async def test_restarts_of_all_children_are_counted_together() -> None:
                 await trio.sleep(1)
 
 
+async def test_crashes_that_are_mended_together_are_counted_each() -> None:
+    with pytest.RaisesGroup(RestartsExceeded):
+        async with open_runtime() as runtime:
+            s = await runtime.spawn(three(Log(), "one_for_all", intensity=2))
+            for name in "abc":
+                s.child(name).tell_nowait(Boom())
+            await trio.sleep_forever()
+
+
 async def restart_times(seed: int) -> list[float]:
     """When a child that crashes at once after every start is started."""
     times = list[float]()
@@ -556,6 +565,18 @@ async def test_a_stop_during_backoff_ends_the_actor_at_once() -> None:
         log.take()
         await trio.sleep(100)
         assert log.take() == []
+
+
+async def test_stopping_a_supervisor_that_waits_for_a_restart_stops_it_at_once() -> None:
+    async with open_runtime() as runtime:
+        s = await runtime.spawn(three(Log(), "rest_for_one", intensity=9, backoff=50, max_backoff=50))
+        for _ in range(2):
+            await crash(s.child("b"))
+            await settle()
+        assert s.child("b").state is State.DOWN
+        start = trio.current_time()
+        await s.stop()
+        assert trio.current_time() == start
 
 
 class SlowStart(Counter):
