@@ -139,7 +139,10 @@ class ChildTasks:
         if self._nursery is None:
             self._waiting.append((async_fn, args, name))  # until the home task ran, in the next scheduler pass
         else:
-            self._nursery.start_soon(async_fn, *args, name=name)
+            try:
+                self._nursery.start_soon(async_fn, *args, name=name)
+            except RuntimeError as closed:  # the last task has just failed, and the actor is about to learn it
+                raise ActorStopped(self._cell.name, "its tasks have ended, and it starts no more") from closed
 
     async def start(self, async_fn: Callable[..., Awaitable[Any]], *args: Any, name: object = None) -> Any:
         """As :meth:`trio.Nursery.start`. Raises: ActorStopped: they have ended, with the actor's instance."""

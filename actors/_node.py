@@ -226,7 +226,8 @@ class Node:
             return
         if self.state is not State.RUNNING:
             # Already ending: no supervisor decides any more, but the error must still reach somebody.
-            if not taken and self.for_good and self.state is not State.CRASHED:
+            lost = self.spec.restart == "temporary" if self.state is State.CRASHED else self.for_good
+            if not taken and lost:
                 self.runtime.fail(error, ending=True)
             return
         self.move(Signal.CRASH)

@@ -169,6 +169,20 @@ async def test_answering_twice_or_a_told_letter_is_an_error_of_the_actor() -> No
     assert [type(error) for error in errors] == [AlreadyAnswered, NotAnAsk, NotAnAsk]
 
 
+async def test_an_actor_with_endless_mail_does_not_starve_others() -> None:
+    async def endless(inbox: Inbox[Any]) -> None:
+        async for _ in inbox:
+            inbox.send_nowait(Add())
+
+    async with open_runtime() as runtime:
+        ref, other = await runtime.spawn(endless), await runtime.spawn(counter)
+        await ref.tell(Add())
+        for number in range(10):
+            assert await other.ask(Get()) == number
+            await other.tell(Add())
+        await ref.stop()
+
+
 async def test_a_letter_may_be_answered_by_another_task_while_it_is_in_hand() -> None:
     async def delegates(inbox: Inbox[Any]) -> None:
         async with trio.open_nursery() as nursery:
