@@ -224,6 +224,10 @@ class Node:
         if self._building is not None:
             self._building.fail(error)
             return
+        if self.retiring and isinstance(error, ActorStopped):
+            # Its mailbox closed when the stop was asked for, a step before the instance is told to end.
+            self.runtime.fail(error, ending=True)
+            return
         if self.state is not State.RUNNING:
             # Already ending: no supervisor decides any more, but the error must still reach somebody.
             lost = self.spec.restart == "temporary" if self.state is State.CRASHED else self.for_good
