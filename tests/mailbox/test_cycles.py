@@ -467,6 +467,55 @@ async def test_a_wait_that_was_cancelled_a_moment_ago_closes_no_circle(autojump_
     assert replies == ["gave up"]
 
 
+async def test_a_wait_that_the_end_of_the_other_actor_ended_a_moment_ago_closes_no_circle(
+    autojump_clock: Clock,
+) -> None:
+    (a,) = inboxes("a")
+    (b,) = inboxes("b", capacity=1)
+    replies: list[Any] = []
+
+    async def wait_for_room(_: Envelope[Any]) -> str:
+        with pytest.raises(trio.BrokenResourceError):
+            await b.send("one more")
+        return "gave up"
+
+    async def close_and_ask(inbox: Inbox[Any]) -> None:
+        await inbox.receive()
+        await fill(inbox)
+        a.send_nowait("begin")
+        await settle()
+        inbox.close()  # a has not run since
+        replies.append(await ask(a, Question()))
+
+    b.send_nowait("begin")
+    async with acting({a: told(give_up_then_answer(wait_for_room)), b: close_and_ask}):
+        await trio.sleep(1)
+    assert replies == ["gave up"]
+
+
+async def test_a_tell_that_got_its_room_keeps_nobody_waiting(autojump_clock: Clock) -> None:
+    a, b = inboxes("ab", capacity=1)
+    replies: list[Any] = []
+
+    async def wait_for_room_then_work(letter: Envelope[Any]) -> str:
+        await b.send("one more")
+        return await yes(letter)
+
+    async def ask_back(inbox: Inbox[Any]) -> None:
+        await inbox.receive()
+        await fill(inbox)
+        a.send_nowait("begin")
+        await settle()
+        await inbox.receive()
+        await settle()
+        replies.append(await ask(a, Question()))
+
+    b.send_nowait("begin")
+    async with acting({a: told(give_up_then_answer(wait_for_room_then_work)), b: ask_back}):
+        await trio.sleep(5)
+    assert replies == ["gave up"]
+
+
 async def test_what_a_task_from_elsewhere_asks_keeps_no_message_in_hand_and_closes_no_circle(
     autojump_clock: Clock,
 ) -> None:

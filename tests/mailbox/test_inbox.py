@@ -1,6 +1,8 @@
 """The inbox as a channel: sending, receiving, waiting, its end."""
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -253,7 +255,7 @@ async def test_after_a_cancelled_receive_the_next_one_gets_the_next_message(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     inbox = filled()
-    with trio.move_on_after(0):
+    with trio.move_on_after(1):
         await inbox.receive()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inbox.receive)
@@ -303,19 +305,13 @@ async def test_a_second_receiver_is_told_so_even_if_the_first_was_woken_for_a_me
     async with trio.open_nursery() as nursery:
         nursery.start_soon(receive)
         await settle()
-        nursery.start_soon(settle_then_send, inbox, "b")
+        nursery.start_soon(settle_then, partial(inbox.send_nowait, "b"))
         inbox.send_nowait("a")  # wakes the first
         inbox.receive_nowait().settle()  # and takes its message away
         with trio.move_on_after(1):
             await receive()
         nursery.cancel_scope.cancel()
     assert sorted(map(str, outcomes)) == ["<class 'trio.BusyResourceError'>", "b"]
-
-
-async def settle_then_send(inbox: Inbox[str], value: str) -> None:
-    """Send once everybody waits."""
-    await settle()
-    inbox.send_nowait(value)
 
 
 async def test_async_for_gives_every_message_in_order_until_the_inbox_is_closed() -> None:
@@ -476,6 +472,20 @@ async def test_an_interrupt_ends_the_consumer_and_keeps_the_queue_for_the_next()
     inbox.send_nowait("c")
     inbox.resume()
     assert [inbox.receive_nowait().message for _ in range(2)] == ["b", "c"]
+
+
+async def test_an_interrupt_is_the_end_for_a_parked_receiver() -> None:
+    inbox = filled()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(collect, inbox)
+        nursery.start_soon(settle_then, inbox.interrupt)
+    assert inbox.stopped is None
+
+
+async def settle_then(do: Callable[[], object]) -> None:
+    """Do it once everybody waits."""
+    await settle()
+    do()
 
 
 async def test_an_interrupt_wakes_a_parked_receiver_and_loses_no_message() -> None:

@@ -257,6 +257,64 @@ async def test_closing_buries_no_ask_that_was_given_up_before() -> None:
     assert inbox.statistics().balanced
 
 
+def test_a_closed_inbox_holds_no_message_any_more() -> None:
+    inbox, _ = full("wait", "a", "b")
+    inbox.signal("down")
+    inbox.close()
+    assert not inbox.has_mail()
+
+
+# Waking the consumer
+
+
+class Consumer:
+    """Counts how often it is woken."""
+
+    def __init__(self) -> None:
+        self.woken = 0
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+ARRIVALS: dict[str, Callable[[Inbox[Any]], object]] = {
+    "send_nowait": lambda inbox: inbox.send_nowait("a"),
+    "offer": lambda inbox: inbox.offer(Envelope("a", inbox, None, 0.0)),
+    "signal": lambda inbox: inbox.signal("a"),
+    "close": lambda inbox: inbox.close(),
+    "interrupt": lambda inbox: inbox.interrupt(),
+}
+
+
+@pytest.mark.parametrize("arrive", ARRIVALS.values(), ids=ARRIVALS)
+def test_a_consumer_that_found_nothing_is_woken_once_by_what_comes(arrive: Callable[[Inbox[Any]], object]) -> None:
+    inbox: Inbox[Any] = Inbox("ada", clock=lambda: 0.0)
+    inbox.consumer = consumer = Consumer()
+    assert inbox.take() is None
+    arrive(inbox)
+    assert consumer.woken == 1
+    arrive(inbox)
+    assert consumer.woken == 1
+
+
+def test_a_consumer_that_found_nothing_is_woken_when_a_conversation_becomes_free() -> None:
+    inbox, _ = full("wait", "a1", "a2", concurrency=2, key_of=first_letter)
+    inbox.consumer = consumer = Consumer()
+    letter = inbox.take()
+    assert letter is not None
+    assert inbox.take() is None
+    letter.settle()
+    assert consumer.woken == 1
+
+
+def test_a_consumer_that_has_not_looked_since_it_was_woken_is_not_woken_again() -> None:
+    inbox, _ = full("wait", "a", "b")
+    inbox.consumer = consumer = Consumer()
+    inbox.take()
+    inbox.send_nowait("c")
+    assert consumer.woken == 0
+
+
 # Giving up and giving back
 
 
