@@ -1,6 +1,6 @@
 """What can go wrong between an agent and its model. Each error says whose fault it is."""
 
-from typing import Final
+from typing import ClassVar, Final, Literal, TypeAlias
 
 from actrio.mailbox._errors import ActrioError
 
@@ -32,6 +32,14 @@ class PackageMissing(ProviderError):
         self.install = install
 
 
+class KeyMissing(ProviderError):
+    """The provider needs a key and found none. `variable` is the environment variable that it looked for."""
+
+    def __init__(self, provider: str, variable: str) -> None:
+        super().__init__(provider, f"it needs a key. Set the environment variable {variable}, or pass api_key=")
+        self.variable = variable
+
+
 class ModelNotLoaded(ProviderError):
     """The server could not load the model. `words` is what it said, as far as it was kept."""
 
@@ -56,15 +64,101 @@ class ProviderUnreachable(ProviderError):
 class RequestRefused(ProviderError):
     """The server understood and said no, before the answer or in the middle of it.
 
-    `status` is the HTTP status, or the code the server gave in the stream, 0 if none; `words` is what it said.
+    Its subclasses say whose fault it is: `BadRequest`, `AuthenticationFailed`, `NotFound` and `ContentRefused` are for
+    the asker to put right, `RateLimited` for patience, `ServerFailed` for the server's people. Of no subclass if
+    the server did not make clear what it means.
+
+    Attributes:
+        status: The HTTP status, or the code the server gave in the stream; 0 if none.
+        words: What it said.
+        code: Its own name for the kind of error, such as "context_length_exceeded"; empty if it gave none.
+        retry_after_s: How many seconds it asks to wait; None if it did not say.
+        request_id: What it calls the request, for its logs and its support; empty if it did not say.
     """
 
-    def __init__(self, provider: str, status: int, words: str) -> None:
-        super().__init__(
-            provider, f"the server refused the request ({status}): {_excerpt(words) or 'it gave no reason'}"
-        )
+    _problem: ClassVar[str] = "the server refused the request"
+
+    def __init__(
+        self,
+        provider: str,
+        status: int,
+        words: str,
+        *,
+        code: str = "",
+        retry_after_s: float | None = None,
+        request_id: str = "",
+    ) -> None:
+        known = ", ".join(filter(None, [str(status), code, request_id]))
+        wait = "" if retry_after_s is None else f" It asks to wait {retry_after_s:g} s."
+        super().__init__(provider, f"{self._problem} ({known}): {_excerpt(words) or 'it gave no reason'}{wait}")
         self.status = status
         self.words = words
+        self.code = code
+        self.retry_after_s = retry_after_s
+        self.request_id = request_id
+
+
+class BadRequest(RequestRefused):
+    """The request has something that this server or model does not take. Sent again, it is refused again."""
+
+    _problem: ClassVar[str] = "the request is not one that the server takes"
+
+
+class AuthenticationFailed(RequestRefused):
+    """The key is wrong, or may not do this."""
+
+    _problem: ClassVar[str] = "the server does not accept the key for this"
+
+
+class NotFound(RequestRefused):
+    """There is no such model, or no such address on the server."""
+
+    _problem: ClassVar[str] = "the server knows no such model or address"
+
+
+class ContentRefused(RequestRefused):
+    """The model or its server will not answer this content. `received` is the text that had come before."""
+
+    _problem: ClassVar[str] = "the content was refused"
+    received: str = ""
+
+
+class RateLimited(RequestRefused):
+    """Too much was asked of the server in a while, or the account has no more credit."""
+
+    _problem: ClassVar[str] = "the server's rate limit is reached"
+
+
+class ServerFailed(RequestRefused):
+    """The server could not do it just now, through no fault of the request."""
+
+    _problem: ClassVar[str] = "the server failed"
+
+
+class Overloaded(ServerFailed):
+    """The server has too much to do."""
+
+    _problem: ClassVar[str] = "the server is overloaded"
+
+
+# What ran out: the time to reach the server, until the first event, from one event to the next, for the whole call.
+TimeoutPhase: TypeAlias = Literal["connect", "first event", "between events", "whole call"]
+
+
+class ProviderTimeout(ProviderError):
+    """It took too long. `phase` says what did, `seconds` how long it may, `received` has the text that had come."""
+
+    def __init__(self, provider: str, phase: TimeoutPhase, seconds: float, received: str = "") -> None:
+        happened = {
+            "connect": f"the server could not be reached within {seconds:g} s",
+            "first event": f"nothing came for {seconds:g} s",
+            "between events": f"the answer stalled: it was silent for {seconds:g} s",
+            "whole call": f"the whole call took longer than {seconds:g} s",
+        }[phase]
+        super().__init__(provider, happened + (f", after {len(received)} characters" if received else ""))
+        self.phase: TimeoutPhase = phase
+        self.seconds = seconds
+        self.received = received
 
 
 class ConnectionLost(ProviderError):

@@ -1,14 +1,17 @@
-"""Streamed answers over HTTP: a body of bytes in, closed for certain when its block is left."""
+"""Streamed answers over HTTP: a response in, a stream of events out, closed for certain when its block is left."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from time import time
 from typing import Final
 
 import httpx2
 import trio
 
-from actrio.providers._chat_completions import decode_refusal
-from actrio.providers._errors import ProtocolViolation, ProviderUnreachable
+from actrio.providers._errors import ProtocolViolation, ProviderError, ProviderTimeout, ProviderUnreachable
+from actrio.providers._events import Arrived
+from actrio.providers._stream import EventStream
+from actrio.providers.wire import AnswerDecoder, Wire, decode_refusal, read_quota
 
 # The most bytes kept of an answer that is shown in an error.
 _KEPT_BYTES: Final = 16 * 1024
@@ -32,59 +35,125 @@ def open_client(base_url: str, headers: dict[str, str]) -> httpx2.AsyncClient:
     )
 
 
-@asynccontextmanager
-async def post_for_events(
-    client: httpx2.AsyncClient, path: str, body: bytes, *, provider: str
-) -> AsyncGenerator[AsyncIterator[bytes]]:
-    """Post the body, check that the answer is a stream of events, and give its chunks as they arrive.
+async def post(client: httpx2.AsyncClient, wire: Wire, body: bytes) -> httpx2.Response:
+    """Post the body and give the answer, of which only the head is read."""
+    headers = {"content-type": "application/json", "accept": wire.answer_type, "accept-encoding": "identity"}
+    return await client.send(client.build_request("POST", wire.path, content=body, headers=headers), stream=True)
 
-    Leaving the block closes the connection before it returns. The chunks raise `httpx2.TransportError` when it breaks.
+
+async def _unknown() -> str | None:
+    return None
+
+
+@asynccontextmanager
+async def stream_answer(
+    send: Callable[[], Awaitable[httpx2.Response]],
+    wire: Wire,
+    *,
+    provider: str,
+    secret: str = "",
+    cause: Callable[[], Awaitable[str | None]] = _unknown,
+) -> AsyncGenerator[EventStream]:
+    """Send a request and give its answer as events. Leaving the block closes the connection before it returns.
+
+    Args:
+        send: Sends it and comes back with the head of the answer. What it raises of httpx2 becomes a ProviderError.
+        wire: What the answer is written in.
+        provider: Whom errors name.
+        secret: What must not be shown, should the server repeat it.
+        cause: Tells more of why a connection broke, where somebody knows.
 
     Raises:
-        ProviderUnreachable: nothing answered.
+        ProviderUnreachable, ProviderTimeout: nothing answered.
         RequestRefused: the answer has an error status.
-        ProtocolViolation: the answer is no stream of events.
+        ProtocolViolation: the answer is not of this wire format.
     """
-    request = client.build_request(
-        "POST", path, content=body, headers={"content-type": "application/json", "accept": "text/event-stream"}
-    )
-    with _unreachable(provider):
-        response = await client.send(request, stream=True)
-    chunks = response.aiter_raw()
     try:
-        if response.is_error:
-            raise decode_refusal(provider, response.status_code, await _read_some(chunks))
-        if not response.headers.get("content-type", "").startswith("text/event-stream"):
-            raise ProtocolViolation(provider, "an answer of type text/event-stream", await _read_some(chunks))
-        yield chunks
+        response = await send()
+    except httpx2.HTTPError as error:
+        raise await _failed(provider, error, cause) from error
+    body = Body(response)
+    try:
+        await _check(response, body, wire, provider, secret)
+        answer = _Answer(body, wire.decoder(provider), cause)
+        stream = EventStream(
+            answer.next_events, received=lambda: answer.decoder.received, quota=read_quota(response.headers, time())
+        )
+        try:
+            yield stream
+        finally:
+            stream.close()
     finally:
         with trio.move_on_after(_CLOSING_S, shield=True):
-            await _close(response, chunks)
+            await body.aclose()
 
 
-@contextmanager
-def _unreachable(provider: str) -> Generator[None]:
-    try:
-        yield
-    except httpx2.TransportError as error:
-        raise ProviderUnreachable(provider, str(error) or type(error).__name__) from error
+async def _failed(provider: str, error: httpx2.HTTPError, cause: Callable[[], Awaitable[str | None]]) -> ProviderError:
+    if isinstance(error, httpx2.TimeoutException):
+        return ProviderTimeout(provider, "connect", error.request.extensions["timeout"]["connect"])
+    return ProviderUnreachable(provider, await cause() or str(error) or type(error).__name__)
 
 
-async def _read_some(chunks: AsyncIterator[bytes]) -> bytes:
+async def _check(response: httpx2.Response, body: "Body", wire: Wire, provider: str, secret: str) -> None:
+    if response.is_error:
+        said = await _read_some(body)
+        if secret:
+            said = said.replace(secret.encode(), b"***")
+        raise decode_refusal(provider, response.status_code, said, response.headers, now=time())
+    if not response.headers.get("content-type", "").startswith(wire.answer_type):
+        raise ProtocolViolation(provider, f"an answer of type {wire.answer_type}", await _read_some(body))
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise ProtocolViolation(provider, "an answer that is not compressed", await _read_some(body))
+
+
+async def _read_some(body: "Body") -> bytes:
+    if body.content is not None:
+        return body.content[:_KEPT_BYTES]
     read = b""
     with suppress(httpx2.TransportError):
-        async for chunk in chunks:
+        while len(read) < _KEPT_BYTES and (chunk := await body.receive()):
             read += chunk
-            if len(read) >= _KEPT_BYTES:
-                break
     return read[:_KEPT_BYTES]
 
 
-async def _close(response: httpx2.Response, chunks: AsyncIterator[bytes]) -> None:
-    # `chunks` is an async generator over others, and closing the outermost leaves those inside to the garbage
-    # collector, which Trio warns of. Cancelled while they wait for bytes, they unwind from the inside and clean up.
-    with trio.CancelScope(shield=True) as unwinding, suppress(httpx2.HTTPError):
-        unwinding.cancel()
-        async for _ in chunks:
-            pass
-    await response.aclose()
+class Body:
+    """The bytes of an answer as they arrive."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+        # The whole of it, if who sent the request has read it already.
+        self.content: bytes | None = response.content if response.is_stream_consumed else None
+        self._chunks: AsyncIterator[bytes] = response.aiter_raw()
+
+    async def receive(self) -> bytes:
+        """Wait for the next bytes; none at the end. Raises: httpx2.TransportError when the connection breaks."""
+        return await anext(self._chunks, b"")
+
+    async def aclose(self) -> None:
+        """Close the connection if there is more to come."""
+        # `chunks` is an async generator over others, and closing the outermost leaves those inside to the garbage
+        # collector, which Trio warns of. Cancelled while they wait for bytes, they unwind from the inside and clean up.
+        with trio.CancelScope(shield=True) as unwinding, suppress(httpx2.HTTPError):
+            unwinding.cancel()
+            async for _ in self._chunks:
+                pass
+        await self._response.aclose()
+
+
+class _Answer:
+    """One streamed answer, chunk by chunk."""
+
+    def __init__(self, body: Body, decoder: AnswerDecoder, cause: Callable[[], Awaitable[str | None]]) -> None:
+        self._body = body
+        self._cause = cause
+        self.decoder = decoder
+
+    async def next_events(self, arrived: Arrived) -> None:
+        try:
+            chunk = await self._body.receive()
+        except httpx2.HTTPError as error:
+            raise self.decoder.lost(await self._cause() or str(error) or type(error).__name__) from error
+        if chunk:
+            self.decoder.feed(chunk, arrived)
+        else:
+            self.decoder.end(arrived)

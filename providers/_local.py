@@ -1,8 +1,9 @@
 """A model on this machine: no key, no network, no server to set up."""
 
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,11 +11,10 @@ from typing import TYPE_CHECKING, Final
 import trio
 from attrs import Attribute, field, frozen
 
-from actrio.providers._chat_completions import ChatCompletionsDecoder, encode_request
-from actrio.providers._errors import PackageMissing, ProviderUnreachable
-from actrio.providers._events import ModelEvent
+from actrio.providers._errors import PackageMissing
 from actrio.providers._request import ModelRequest
 from actrio.providers._stream import EventStream
+from actrio.providers.wire import CHAT_COMPLETIONS
 
 if TYPE_CHECKING:
     import httpx2
@@ -93,7 +93,7 @@ class LocalProvider:
         )
         async with (
             run_llama_server(self.name, settings) as server,
-            open_client(server.address, {"authorization": f"Bearer {settings.key}"}) as client,
+            open_client(f"{server.address}/v1", {"authorization": f"Bearer {settings.key}"}) as client,
         ):
             yield _LocalConnection(self, server, client)
 
@@ -126,47 +126,18 @@ class _LocalConnection:
     @asynccontextmanager
     async def stream(self, request: ModelRequest) -> AsyncGenerator[EventStream]:
         """Stream the model's answer; see `Connection.stream`."""
-        from actrio.providers._http import post_for_events
+        from actrio.providers._http import post, stream_answer
 
         name = self._provider.name
         if self._client.is_closed:
             raise trio.ClosedResourceError(f"provider {name!r} is not open any more")
         self._server.forget_words()
-        body = encode_request(
+        body = CHAT_COMPLETIONS.encode(
             request,
             # A write for each batch of the prompt: it is by them that the server notices that nobody reads any more.
             return_progress=True,
             **({"seed": self._provider.seed} if request.seed is None and self._provider.seed is not None else {}),
         )
-        async with AsyncExitStack() as stack:
-            posting = post_for_events(self._client, "/v1/chat/completions", body, provider=name)
-            try:
-                chunks = await stack.enter_async_context(posting)
-            except ProviderUnreachable as error:
-                raise ProviderUnreachable(name, await self._server.cause_of_death() or error.reason) from error
-            stream = EventStream(_Answer(chunks, ChatCompletionsDecoder(name), self._server).next_events)
-            stack.callback(stream.close)
+        send = partial(post, self._client, CHAT_COMPLETIONS, body)
+        async with stream_answer(send, CHAT_COMPLETIONS, provider=name, cause=self._server.cause_of_death) as stream:
             yield stream
-
-
-class _Answer:
-    """One streamed answer, chunk by chunk."""
-
-    def __init__(self, chunks: AsyncIterator[bytes], decoder: ChatCompletionsDecoder, server: "LlamaServer") -> None:
-        self._chunks = chunks
-        self._decoder = decoder
-        self._server = server
-
-    async def next_events(self, arrived: Callable[[ModelEvent], None]) -> None:
-        from httpx2 import TransportError
-
-        try:
-            chunk = await anext(self._chunks)
-        except StopAsyncIteration:
-            events = self._decoder.end()
-        except TransportError as error:
-            raise self._decoder.lost(await self._server.cause_of_death() or str(error)) from error
-        else:
-            events = self._decoder.feed(chunk)
-        for event in events:
-            arrived(event)

@@ -1,14 +1,20 @@
 """The request record: all that one answer of a model depends on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from attrs import Attribute, field, frozen
 
 from actrio.providers._messages import Message
+from actrio.providers._tools import JsonFormat, ToolChoice, ToolDefinition, UseTool
 
 
 def _as_messages(messages: Iterable[Message]) -> tuple[Message, ...]:
     return tuple(messages)
+
+
+def _as_tools(tools: Iterable[ToolDefinition]) -> tuple[ToolDefinition, ...]:
+    return tuple(tools)
 
 
 def _as_stop(stop: str | Iterable[str]) -> tuple[str, ...]:
@@ -50,9 +56,15 @@ class ModelRequest:
         top_p: Sample from the likeliest tokens that together have this share of the probability.
         seed: The same seed, request and model give the same text, as far as the provider can promise that.
         stop: Texts at which generation stops; they are not part of the answer. One string is one such text.
+        tools: What the model may call; no name twice.
+        tool_choice: Whether it has to, see ``ToolChoice``. Says nothing where there are no tools.
+        parallel_tool_calls: Whether one answer may have several calls.
+        response_format: ``JsonFormat(schema)`` for an answer in JSON. None: plain text.
+        extra_body: Further fields of the request's body, as the server knows them. They go over what is said here.
 
     Raises:
-        ValueError: there is no message, or a number is out of its range; the error says which.
+        ValueError: there is no message, a number is out of its range, a tool's name is there twice, or the chosen tool
+            is not among them; the error says which.
     """
 
     messages: tuple[Message, ...] = field(converter=_as_messages, validator=_not_empty)
@@ -62,3 +74,18 @@ class ModelRequest:
     top_p: float | None = field(default=None, kw_only=True, validator=_share)
     seed: int | None = field(default=None, kw_only=True)
     stop: tuple[str, ...] = field(default=(), kw_only=True, converter=_as_stop)
+    tools: tuple[ToolDefinition, ...] = field(default=(), kw_only=True, converter=_as_tools)
+    tool_choice: ToolChoice = field(default="auto", kw_only=True)
+    parallel_tool_calls: bool | None = field(default=None, kw_only=True)
+    response_format: JsonFormat | None = field(default=None, kw_only=True)
+    extra_body: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True, hash=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.tools and not isinstance(self.tool_choice, UseTool):
+            return
+        names = [tool.name for tool in self.tools]
+        if len(set(names)) < len(names):
+            raise ValueError(f"a tool's name is there twice: {', '.join(sorted(names))}")
+        if isinstance(self.tool_choice, UseTool) and self.tool_choice.name not in names:
+            there = ", ".join(names) or "none"
+            raise ValueError(f"the chosen tool {self.tool_choice.name!r} is not among the request's tools: {there}")

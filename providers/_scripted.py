@@ -9,7 +9,7 @@ import trio
 from attrs import define, frozen
 
 from actrio.providers._errors import ScriptExhausted
-from actrio.providers._events import Finished, ModelEvent
+from actrio.providers._events import Finished, ModelEvent, TextDelta
 from actrio.providers._request import ModelRequest
 from actrio.providers._script import Fail, Line, LineLike, Stall, as_line, error_of, events_of, is_token, saying_of
 from actrio.providers._stream import EventStream
@@ -128,7 +128,7 @@ class ScriptedProvider:
             raise error_of(line)
         await trio.lowlevel.checkpoint()
         counts, performance = self._counts, _Performance(line, request)
-        stream = EventStream(performance.next_event)
+        stream = EventStream(performance.next_event, received=performance.received)
         counts.streams_opened += 1
         try:
             yield stream
@@ -162,6 +162,7 @@ class _Performance:
         self._line = line
         self._events: Iterator[ModelEvent] = events_of(line, request)
         self._first = True
+        self._said: list[str] = []
         self._delay_s = say.delay_s
         self._token_s = say.token_s
         self.outcome: Literal["finished", "failed", "left early"] = "left early"
@@ -177,7 +178,12 @@ class _Performance:
             raise error_of(self._line)
         if isinstance(event, Finished):
             self.outcome = "finished"
+        if isinstance(event, TextDelta):
+            self._said.append(event.text)
         arrived(event)
+
+    def received(self) -> str:
+        return "".join(self._said)
 
     def _pause_before(self, event: ModelEvent | None) -> float:
         if self._first:

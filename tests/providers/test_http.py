@@ -1,16 +1,33 @@
 import gc
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
 
+import httpx2
 import pytest
 import trio
 
-from actrio.providers import ProtocolViolation, ProviderUnreachable, RequestRefused
-from actrio.providers._http import open_client, post_for_events
+from actrio.providers import EventStream, Finished, ProtocolViolation, ProviderUnreachable, RequestRefused, TextDelta
+from actrio.providers._http import open_client, post, stream_answer
+from actrio.providers.wire import CHAT_COMPLETIONS
 
 Handler = Callable[[trio.SocketStream], Awaitable[None]]
 
+
+def post_for_events(client: httpx2.AsyncClient) -> AbstractAsyncContextManager[EventStream]:
+    return stream_answer(partial(post, client, CHAT_COMPLETIONS, b"{}"), CHAT_COMPLETIONS, provider="desk")
+
+
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+def framed(payload: bytes) -> bytes:
+    data = b"data: " + payload + b"\n\n"
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+CHUNK = framed(b'{"choices":[{"delta":{"content":"hello"}}]}')
+END = framed(b'{"choices":[{"delta":{},"finish_reason":"stop"}]}') + framed(b"[DONE]") + b"0\r\n\r\n"
 
 
 @asynccontextmanager
@@ -38,7 +55,7 @@ def answering(answer: bytes) -> Handler:
 async def send_until_closed(stream: trio.SocketStream) -> None:
     with suppress(trio.BrokenResourceError):
         while True:
-            await stream.send_all(b"5\r\nhello\r\n")
+            await stream.send_all(CHUNK)
 
 
 class Endless:
@@ -53,23 +70,23 @@ class Endless:
         self.closed.set()
 
 
-async def test_the_chunks_come_as_they_are_sent() -> None:
-    answer = STREAM + b"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n"
+async def test_the_events_come_as_they_are_sent() -> None:
+    answer = STREAM + CHUNK + END
     async with (
         server(answering(answer)) as url,
         open_client(url, {}) as client,
-        post_for_events(client, "/", b"{}", provider="desk") as chunks,
+        post_for_events(client) as stream,
     ):
-        assert b"".join([chunk async for chunk in chunks]) == b"hello!"
+        assert [event async for event in stream] == [TextDelta("hello"), Finished("stop")]
 
 
 @pytest.mark.parametrize("chunks_read", [0, 1, 2])
 async def test_leaving_early_closes_the_connection_and_leaves_no_generator_to_the_collector(chunks_read: int) -> None:
     endless = Endless()
     async with server(endless) as url, open_client(url, {}) as client:
-        async with post_for_events(client, "/", b"{}", provider="desk") as chunks:
+        async with post_for_events(client) as stream:
             for _ in range(chunks_read):
-                await anext(chunks)
+                await anext(stream)
         # Trio warns of an async generator that the collector ends; here a warning is an error.
         gc.collect()
         with trio.fail_after(5):
@@ -80,8 +97,8 @@ async def test_leaving_while_cancelled_closes_the_connection() -> None:
     endless = Endless()
     async with server(endless) as url, open_client(url, {}) as client:
         with trio.CancelScope() as scope:
-            async with post_for_events(client, "/", b"{}", provider="desk") as chunks:
-                await anext(chunks)
+            async with post_for_events(client) as stream:
+                await anext(stream)
                 scope.cancel()
                 await trio.sleep_forever()
         assert scope.cancelled_caught
@@ -92,8 +109,8 @@ async def test_leaving_while_cancelled_closes_the_connection() -> None:
 async def test_an_error_of_the_body_passes_through_as_it_is() -> None:
     async with server(Endless()) as url, open_client(url, {}) as client:
         with pytest.raises(KeyError, match="mine"):  # noqa: PT012 - where it is raised is the point
-            async with post_for_events(client, "/", b"{}", provider="desk") as chunks:
-                await anext(chunks)
+            async with post_for_events(client) as stream:
+                await anext(stream)
                 raise KeyError("mine")
 
 
@@ -102,7 +119,7 @@ async def test_an_error_status_is_a_refusal_with_the_servers_words() -> None:
     answer = b"HTTP/1.1 413 No\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
     async with server(answering(answer)) as url, open_client(url, {}) as client:
         with pytest.raises(RequestRefused, match=r"\(413\): too many words"):
-            async with post_for_events(client, "/", b"{}", provider="desk"):
+            async with post_for_events(client):
                 pytest.fail("the stream opened")
 
 
@@ -113,7 +130,7 @@ async def test_a_long_refusal_is_not_read_to_its_end() -> None:
 
     async with server(handler) as url, open_client(url, {}) as client:
         with pytest.raises(RequestRefused) as caught:
-            async with post_for_events(client, "/", b"{}", provider="desk"):
+            async with post_for_events(client):
                 pytest.fail("the stream opened")
         assert len(caught.value.words) == 16 * 1024
 
@@ -122,7 +139,7 @@ async def test_a_page_where_a_stream_should_be_is_a_protocol_violation_that_show
     answer = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 9\r\n\r\n<h1>Hello"
     async with server(answering(answer)) as url, open_client(url, {}) as client:
         with pytest.raises(ProtocolViolation, match="<h1>Hello"):
-            async with post_for_events(client, "/", b"{}", provider="desk"):
+            async with post_for_events(client):
                 pytest.fail("the stream opened")
 
 
@@ -132,7 +149,7 @@ async def test_a_page_where_a_stream_should_be_is_a_protocol_violation_that_show
 async def test_no_answer_is_a_server_that_cannot_be_reached(answer: bytes) -> None:
     async with server(answering(answer)) as url, open_client(url, {}) as client:
         with pytest.raises(ProviderUnreachable, match="provider 'desk'"):
-            async with post_for_events(client, "/", b"{}", provider="desk"):
+            async with post_for_events(client):
                 pytest.fail("the stream opened")
 
 
@@ -141,5 +158,5 @@ async def test_nobody_at_the_address_is_a_server_that_cannot_be_reached() -> Non
         pass
     async with open_client(url, {}) as client:
         with pytest.raises(ProviderUnreachable):
-            async with post_for_events(client, "/", b"{}", provider="desk"):
+            async with post_for_events(client):
                 pytest.fail("the stream opened")

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actrio.providers._sse import EventTooLong, SseSplitter
+from actrio.providers.wire._decoder import PayloadTooLong
+from actrio.providers.wire._sse import SseSplitter
 
 
 def split(*chunks: bytes, limit: int = 1000) -> list[bytes]:
@@ -60,12 +61,12 @@ def test_it_can_be_cut_at_every_byte(end: bytes) -> None:
 def test_a_line_over_the_limit_is_an_error_that_names_the_limit() -> None:
     assert split(b"data: ", b"x" * 94, b"\n\n", limit=100) == [b"x" * 94]
     for chunks in ([b"data: " + b"x" * 100], [b"x" * 60, b"x" * 60], [b"data: " + b"x" * 100 + b"\n\n"]):
-        with pytest.raises(EventTooLong, match="100 bytes"):
+        with pytest.raises(PayloadTooLong, match="100 bytes"):
             split(*chunks, limit=100)
 
 
 def test_many_lines_of_one_event_count_together() -> None:
-    with pytest.raises(EventTooLong):
+    with pytest.raises(PayloadTooLong):
         split(*[b"data: 0123456789\n"] * 10, limit=100)
 
 
@@ -77,5 +78,5 @@ def test_events_before_an_error_are_not_lost() -> None:
     events = SseSplitter(limit=10).feed(b"data: a\n\ndata: 0123456789\n\n")
 
     assert next(events) == b"a"
-    with pytest.raises(EventTooLong):
+    with pytest.raises(PayloadTooLong):
         next(events)

@@ -26,7 +26,8 @@ from actrio.providers import (
     UsageReported,
     User,
 )
-from actrio.providers._chat_completions import ChatCompletionsDecoder, decode_refusal, encode_request
+from actrio.providers.wire import decode_refusal
+from actrio.providers.wire._chat_completions import ChatCompletionsDecoder, encode_request
 
 
 def chunk(delta: dict[str, Any] | None = None, reason: str | None = None, **more: object) -> bytes:
@@ -40,7 +41,17 @@ def call(index: int, arguments: str, call_id: str | None = None, name: str | Non
 
 def decode(*chunks: bytes) -> list[ModelEvent]:
     decoder = ChatCompletionsDecoder("desk")
-    return [*(event for chunk in chunks for event in decoder.feed(chunk)), *decoder.end()]
+    events: list[ModelEvent] = []
+    for chunk in chunks:
+        decoder.feed(chunk, events.append)
+    decoder.end(events.append)
+    return events
+
+
+def feed(decoder: ChatCompletionsDecoder, chunk: bytes) -> list[ModelEvent]:
+    events: list[ModelEvent] = []
+    decoder.feed(chunk, events.append)
+    return events
 
 
 DONE = b"data: [DONE]\n\n"
@@ -70,7 +81,7 @@ EVENTS = [
     ToolCallFinished("c1", "search", '{"q":"x"}'),
     ToolCallFinished("c2", "stop", "{}"),
     UsageReported(Usage(5, 7)),
-    Finished("tool_calls"),
+    Finished("tool_calls", "x"),
 ]
 
 
@@ -96,10 +107,10 @@ def test_the_text_comes_out_as_it_went_in(pieces: list[str], reason: str, data: 
 def test_the_finish_waits_for_the_usage_that_comes_after_its_reason() -> None:
     decoder = ChatCompletionsDecoder("desk")
 
-    assert list(decoder.feed(chunk({}, "stop"))) == []
-    assert list(decoder.feed(chunk(usage=USAGE))) == []
-    assert list(decoder.feed(DONE)) == [UsageReported(Usage(5, 7)), Finished("stop")]
-    assert list(decoder.feed(chunk({"content": "late"}))) == []
+    assert feed(decoder, chunk({}, "stop")) == []
+    assert feed(decoder, chunk(usage=USAGE)) == []
+    assert feed(decoder, DONE) == [UsageReported(Usage(5, 7)), Finished("stop", "x")]
+    assert feed(decoder, chunk({"content": "late"})) == []
 
 
 def test_calls_that_all_have_the_same_index_are_told_apart_by_their_ids() -> None:
@@ -112,11 +123,11 @@ def test_calls_that_all_have_the_same_index_are_told_apart_by_their_ids() -> Non
 
 
 def test_a_reason_nobody_knows_is_another_reason() -> None:
-    assert decode(chunk({}, "bored"), DONE) == [Finished("other")]
+    assert decode(chunk({}, "bored"), DONE) == [Finished("other", "x")]
 
 
 def test_a_server_that_says_why_it_ends_need_not_say_done() -> None:
-    assert decode(chunk({"content": "a"}), chunk({}, "stop")) == [TextDelta("a"), Finished("stop")]
+    assert decode(chunk({"content": "a"}), chunk({}, "stop")) == [TextDelta("a"), Finished("stop", "x")]
 
 
 def test_a_stream_that_ends_without_a_reason_was_lost_with_what_had_come() -> None:
@@ -128,11 +139,11 @@ def test_a_stream_that_ends_without_a_reason_was_lost_with_what_had_come() -> No
 
 def test_an_error_in_the_stream_is_a_refusal_after_the_events_before_it() -> None:
     error = b'data: {"error":{"code":500,"message":"no memory left"}}\n\n'
-    events = ChatCompletionsDecoder("desk").feed(chunk({"content": "a"}) + error)
+    events: list[ModelEvent] = []
 
-    assert next(events) == TextDelta("a")
     with pytest.raises(RequestRefused, match="no memory left") as caught:
-        next(events)
+        ChatCompletionsDecoder("desk").feed(chunk({"content": "a"}) + error, events.append)
+    assert events == [TextDelta("a")]
     assert caught.value.status == 500
 
 

@@ -8,17 +8,11 @@ and an event that the stream's end cuts off is dropped. Other fields are ignored
 from collections.abc import Iterator
 from typing import Final
 
+from actrio.providers.wire._decoder import PayloadTooLong
+
 DEFAULT_LIMIT: Final = 4 * 1024 * 1024
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-
-
-class EventTooLong(ValueError):
-    """One event is longer than the splitter may keep. `limit` is that bound in bytes."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"a server-sent event is longer than {limit} bytes")
-        self.limit = limit
 
 
 class SseSplitter:
@@ -37,12 +31,10 @@ class SseSplitter:
         self._started = False  # a byte order mark may only come before the first line
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Take the next bytes and give the data of the events they complete.
-
-        It works as it is read, so that nothing before an error is lost: read it to its end before the next call.
+        """Take the next bytes and give the data of the events they complete; see `Splitter.feed`.
 
         Raises:
-            EventTooLong: an event is over the limit; the splitter is of no use after that.
+            PayloadTooLong: an event is over the limit; the splitter is of no use after that.
         """
         if self._after_cr and chunk:
             self._after_cr = False
@@ -85,4 +77,4 @@ class SseSplitter:
     def _keep(self, size: int) -> None:
         self._kept += size
         if self._kept > self._limit:
-            raise EventTooLong(self._limit)
+            raise PayloadTooLong("an event", self._limit)

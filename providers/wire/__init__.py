@@ -1,0 +1,26 @@
+"""Wire formats: requests to bytes, streamed bytes to events. Pure: nothing here reads, waits or looks at a clock.
+
+What is where:
+
+- `_wire`: `Wire`, what a provider has to know of a format. `_decoder`: what all decoders of streamed answers share.
+- `_sse`, `_ndjson`: streams of bytes cut into the payloads they carry.
+- `_chat_completions`: OpenAI's older format, which most servers speak.
+- `_refusal`, `_quota`: what a server says when it says no, and what it says of its limits.
+"""
+
+from actrio.providers.wire._chat_completions import CHAT_COMPLETIONS
+from actrio.providers.wire._decoder import AnswerDecoder
+from actrio.providers.wire._quota import Quota, read_quota, read_retry_after
+from actrio.providers.wire._refusal import decode_refusal, refusal
+from actrio.providers.wire._wire import Wire
+
+__all__ = [
+    "CHAT_COMPLETIONS",
+    "AnswerDecoder",
+    "Quota",
+    "Wire",
+    "decode_refusal",
+    "read_quota",
+    "read_retry_after",
+    "refusal",
+]

@@ -1,0 +1,137 @@
+"""What a server says when it says no, in whichever form, and whose fault that is."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from actrio.providers._errors import (
+    AuthenticationFailed,
+    BadRequest,
+    ContentRefused,
+    NotFound,
+    Overloaded,
+    RateLimited,
+    RequestRefused,
+    ServerFailed,
+)
+from actrio.providers.wire._quota import read_retry_after
+
+# The names that OpenAI, Azure, Anthropic and servers that speak like them give to kinds of errors.
+_BY_CODE: Final[dict[str, type[RequestRefused]]] = {
+    "api_error": ServerFailed,
+    "authentication_error": AuthenticationFailed,
+    "content_filter": ContentRefused,
+    "content_policy_violation": ContentRefused,
+    "context_length_exceeded": BadRequest,
+    "insufficient_quota": RateLimited,
+    "internal_server_error": ServerFailed,
+    "invalid_api_key": AuthenticationFailed,
+    "invalid_prompt": BadRequest,
+    "invalid_request_error": BadRequest,
+    "model_not_found": NotFound,
+    "not_found_error": NotFound,
+    "overloaded": Overloaded,
+    "overloaded_error": Overloaded,
+    "permission_error": AuthenticationFailed,
+    "rate_limit_error": RateLimited,
+    "rate_limit_exceeded": RateLimited,
+    "request_too_large": BadRequest,
+    "responsible_ai_policy_violation": ContentRefused,
+    "ResponsibleAIPolicyViolation": ContentRefused,
+    "server_error": ServerFailed,
+    "server_is_overloaded": Overloaded,
+    "timeout_error": ServerFailed,
+}
+
+_BY_STATUS: Final[dict[int, type[RequestRefused]]] = {
+    401: AuthenticationFailed,
+    403: AuthenticationFailed,
+    404: NotFound,
+    # The server waited too long for the request, or another one was in its way: both pass.
+    408: ServerFailed,
+    409: ServerFailed,
+    429: RateLimited,
+    503: Overloaded,
+    529: Overloaded,
+}
+
+
+class _Error(msgspec.Struct):
+    message: str = ""
+    type: str | None = None
+    code: int | str | None = None
+
+
+class _Body(msgspec.Struct):
+    error: Any = None
+    message: str = ""
+    detail: Any = None
+
+
+_body_decoder: Final = msgspec.json.Decoder(_Body)
+
+
+def decode_refusal(
+    provider: str, status: int, body: bytes, headers: Mapping[str, str] | None = None, *, now: float = 0.0
+) -> RequestRefused:
+    """The error for an answer with an HTTP error status, with the words of its body if it has any.
+
+    Args:
+        provider: Whom the error names.
+        status: The HTTP status.
+        body: As far as it was read.
+        headers: Of the answer.
+        now: The time in seconds since 1970, for a date in the headers.
+    """
+    try:
+        said = _body_decoder.decode(body)
+        error = said.error or said.message or said.detail
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        error = None
+    if not error:
+        error = body.decode(errors="replace").strip()
+    return refusal(provider, error, status, headers or {}, now=now)
+
+
+def refusal(
+    provider: str, error: Any, status: int = 0, headers: Mapping[str, str] | None = None, *, now: float = 0.0
+) -> RequestRefused:
+    """The error for what a server says in its field `error`: an object, a text, anything."""
+    headers = headers or {}
+    words, codes = _read(error)
+    status = status or next((code for code in codes if isinstance(code, int)), 0)
+    names = [code for code in codes if isinstance(code, str)]
+    kind = _kind(status, names)
+    return kind(
+        provider,
+        status,
+        words,
+        code=names[0] if names else "",
+        retry_after_s=read_retry_after(headers, now),
+        request_id=headers.get("x-request-id") or headers.get("request-id") or "",
+    )
+
+
+def _read(error: Any) -> tuple[str, list[int | str]]:
+    """What it says, and the names and numbers it gives the error, the most special first."""
+    if isinstance(error, str):
+        return error, []
+    try:
+        known = msgspec.convert(error, _Error)
+    except msgspec.ValidationError:
+        return msgspec.json.encode(error).decode(), []
+    codes = [code for code in (known.code, known.type) if code is not None]
+    return known.message or ("" if codes else msgspec.json.encode(error).decode()), codes
+
+
+def _kind(status: int, names: list[str]) -> type[RequestRefused]:
+    by_code = next((_BY_CODE[name] for name in names if name in _BY_CODE), None)
+    # A status speaks for itself but for 400, with which everything may be refused.
+    if by_code is not None and (status in (0, 400) or by_code is ContentRefused):
+        return by_code
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if 500 <= status < 600:
+        return ServerFailed
+    return BadRequest if 400 <= status < 500 else RequestRefused
