@@ -91,7 +91,7 @@ async def test_generation_stops_at_a_text_to_stop_at(local_provider: LocalProvid
 
 async def test_a_request_beyond_the_context_is_refused_with_the_servers_words(local_provider: LocalProvider) -> None:
     async with local_provider.open() as connection:
-        with pytest.raises(RequestRefused, match=r"\(400, exceed_context_size_error\): .*exceeds the available context size") as caught:
+        with pytest.raises(RequestRefused, match=r"\(400, .*\): .*exceeds the available context") as caught:
             async with connection.stream(ModelRequest([User("word " * 600)])):
                 pytest.fail("the stream opened")
 
