@@ -18,9 +18,24 @@ What is where:
 """
 
 from actrio.agents._agent import Agent
-from actrio.agents._errors import ToolsUnavailable, TurnError, TurnInterrupted, TurnTooLong
+from actrio.agents._errors import (
+    NoSuchApproval,
+    SteeringFull,
+    TooManySteps,
+    TurnError,
+    TurnInterrupted,
+    TurnOver,
+    TurnTooLong,
+)
 from actrio.agents._events import (
+    ApprovalRequested,
+    ReasoningChunk,
+    Steered,
+    StepStarted,
     TextChunk,
+    ToolCallFinished,
+    ToolCallProgress,
+    ToolCallStarted,
     TurnCancelled,
     TurnCompleted,
     TurnEvent,
@@ -32,15 +47,30 @@ from actrio.agents._prompt import Prompt
 from actrio.agents._ref import AgentRef
 from actrio.agents._reply import Reply
 from actrio.agents._turn import TextReader, Turn
+from actrio.agents.tools import InvalidTool, Tool, ToolContext, ToolError, ToolUse, tool
 
 __all__ = [
     "Agent",
     "AgentRef",
+    "ApprovalRequested",
+    "InvalidTool",
+    "NoSuchApproval",
     "Prompt",
+    "ReasoningChunk",
     "Reply",
+    "Steered",
+    "SteeringFull",
+    "StepStarted",
     "TextChunk",
     "TextReader",
-    "ToolsUnavailable",
+    "TooManySteps",
+    "Tool",
+    "ToolCallFinished",
+    "ToolCallProgress",
+    "ToolCallStarted",
+    "ToolContext",
+    "ToolError",
+    "ToolUse",
     "Turn",
     "TurnCancelled",
     "TurnCompleted",
@@ -48,7 +78,9 @@ __all__ = [
     "TurnEvent",
     "TurnFailed",
     "TurnInterrupted",
+    "TurnOver",
     "TurnStarted",
     "TurnTooLong",
     "TurnUsage",
+    "tool",
 ]

@@ -6,28 +6,17 @@ from typing import TYPE_CHECKING
 import trio
 
 from actrio.actors import Actor, RuntimeClosed, State, handles
-from actrio.agents._errors import ToolsUnavailable, TurnError, TurnInterrupted
-from actrio.agents._log import TurnLog
+from actrio.agents._errors import TurnError, TurnInterrupted
 from actrio.agents._prompt import LivePrompt, Prompt
 from actrio.agents._ref import AgentRef
 from actrio.agents._reply import Reply
-from actrio.providers import (
-    Assistant,
-    Connection,
-    Finished,
-    FinishReason,
-    ModelRequest,
-    ProtocolViolation,
-    ProviderError,
-    TextDelta,
-    ToolCallStarted,
-    Usage,
-    UsageReported,
-    User,
-)
+from actrio.agents._steps import Steps
+from actrio.agents.tools import Toolbox, Workers, open_workers
+from actrio.providers import Connection, ProviderError
 
 if TYPE_CHECKING:
     from actrio.agents._agent import Agent
+    from actrio.agents._log import TurnLog
 
 
 def sharing_key(model: object) -> Hashable:
@@ -41,6 +30,7 @@ class AgentActor(Actor):
     def __init__(self, agent: "Agent") -> None:
         self._agent = agent
         self._connection: Connection | None = None
+        self._toolbox = Toolbox(agent.name, agent.tools, agent.deps, self._open_workers)
 
     def conversation(self, message: object) -> str | None:
         """Turns of one conversation are serial; those without a key are all independent."""
@@ -58,10 +48,11 @@ class AgentActor(Actor):
             raise TurnInterrupted(log.agent, log.conversation, "its agent crashed", log.text())
         conversation = ref.conversations.get(message.conversation)
         conversation.take_back(message)
-        interrupted: str | None = "cut off"
         log.start()
+        steps = Steps(agent, log, conversation.messages, message.messages, self._connect, self._toolbox)
+        interrupted: str | None = "cut off"
         try:
-            reply = await self._answer(agent.request(conversation.messages, message.text), log)
+            reply = await steps.run()
             interrupted = None
         except trio.Cancelled:
             interrupted = log.wish = self._why_cancelled(log)
@@ -71,35 +62,11 @@ class AgentActor(Actor):
             log.fail(error)
             raise
         finally:
-            conversation.add(message, User(message.text), Assistant(log.text(), interrupted=interrupted))
+            said = steps.messages() if interrupted is None else steps.messages_so_far(interrupted)
+            conversation.add(message, *said)
             ref.conversations.keep(message.conversation, conversation)
         log.complete(reply)
         return reply
-
-    async def _answer(self, request: ModelRequest, log: TurnLog) -> Reply:
-        """Have the model answer, and write down what comes. Leaving this closes the model's stream."""
-        began = trio.current_time()
-        first: float | None = None
-        usage = Usage()
-        finish_reason: FinishReason | None = None
-        connection = await self._connect()
-        async with connection.stream(request) as stream:
-            async for event in stream:
-                if isinstance(event, TextDelta):
-                    if first is None:
-                        first = trio.current_time()
-                    log.add_text(event.text)
-                elif isinstance(event, UsageReported):
-                    usage = event.usage
-                    log.add_usage(usage)
-                elif isinstance(event, Finished):
-                    finish_reason = event.reason
-                elif isinstance(event, ToolCallStarted):
-                    raise ToolsUnavailable(log.agent, log.conversation, event.name)
-        if finish_reason is None:
-            raise ProtocolViolation(self._agent.model.name, "Finished as the last event of an answer", b"")
-        waited = None if first is None else first - began
-        return Reply(log.text(), usage, finish_reason, log.conversation, waited, trio.current_time() - began)
 
     async def _connect(self) -> Connection:
         """The open provider: one for all who use it in this runtime."""
@@ -108,7 +75,12 @@ class AgentActor(Actor):
             self._connection = await self.ctx.runtime.share(sharing_key(model), model.open)
         return self._connection
 
-    def _why_cancelled(self, log: TurnLog) -> str:
+    async def _open_workers(self) -> Workers:
+        """The worker processes: the same for all agents of this runtime."""
+        workers: Workers = await self.ctx.runtime.share(open_workers, open_workers)
+        return workers
+
+    def _why_cancelled(self, log: "TurnLog") -> str:
         if self.ctx.ref.state is not State.RUNNING:
             return "its agent was stopped or restarted"
         if self.ctx.deadline <= trio.current_time():

@@ -1,21 +1,25 @@
 """What a user defines: an agent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from attrs import field, frozen
 
 from actrio.actors import Actor, InvalidSpec
 from actrio.agents._actor import AgentActor
-from actrio.agents._conversation import as_sent
 from actrio.agents._ref import AgentRef
+from actrio.agents.tools import Tool, as_tools, check_tools
 from actrio.mailbox import InvalidBound
-from actrio.providers import Message, ModelRequest, Provider
+from actrio.providers import Message, ModelRequest, Provider, ToolChoice, ToolDefinition, User
 
 DEFAULT_CONCURRENCY = 8  # turns
 DEFAULT_HISTORY_LIMIT = 1_000  # messages
 DEFAULT_MAX_CONVERSATIONS = 10_000
+DEFAULT_MAX_STEPS = 20  # calls of the model in one turn
 DEFAULT_MAX_EVENTS = 100_000  # about 15 MB, if a turn ever has as many
+
+
+_LEAST = {"concurrency": 1, "history_limit": 0, "max_conversations": 1, "max_events": 1, "max_steps": 1}
 
 
 def _unchecked(value: object) -> object:
@@ -44,12 +48,18 @@ class Agent:
             are forgotten, each as a whole. 0: none.
         max_conversations: The most conversations that are remembered; the longest unused is forgotten first.
         max_events: The most pieces in which an answer may come. A turn keeps them all, so that it can be read again.
+        tools: What its model may call: functions, or what ``@tool`` makes of them.
+        tool_choice: Whether the model must call a tool, in its first step; "none": never. See ``ModelRequest``.
+        parallel_tool_calls: See ``ModelRequest``.
+        deps: What tools get that the model is not told of: {name of a parameter: its value}.
+        max_steps: How often the model is called in one turn, at most.
         max_tokens, temperature, top_p, seed, stop: Passed on in each request, see ``ModelRequest``. None: the model's
             own.
 
     Raises:
         InvalidSpec: no name, or a model that is no provider.
         InvalidBound: a bound that cannot be.
+        InvalidTool: a function that cannot be a tool, or two of one name.
         ValueError: a setting of the request is out of its range.
     """
 
@@ -65,6 +75,11 @@ class Agent:
     max_tokens: int | None = field(default=None, kw_only=True)
     temperature: float | None = field(default=None, kw_only=True)
     top_p: float | None = field(default=None, kw_only=True)
+    tools: tuple[Tool[..., Any], ...] = field(default=(), kw_only=True, converter=as_tools)
+    tool_choice: ToolChoice = field(default="auto", kw_only=True)
+    parallel_tool_calls: bool | None = field(default=None, kw_only=True)
+    deps: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True, hash=False)
+    max_steps: int = field(default=DEFAULT_MAX_STEPS, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
     stop: tuple[str, ...] = field(default=(), kw_only=True, converter=_as_stop)
 
@@ -77,16 +92,21 @@ class Agent:
                 f"model={model!r} is no provider. Give one: LocalProvider(), or ScriptedProvider('Hello.') in a test"
             )
             raise InvalidSpec(name, problem)
-        for setting, least in (("concurrency", 1), ("history_limit", 0), ("max_conversations", 1), ("max_events", 1)):
+        for setting, least in _LEAST.items():
             value = getattr(self, setting)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InvalidBound(name, setting, value, f"must be a whole number of at least {least}")
-        self.request((), "")
+        self.request([User("")], check_tools(self.tools, frozenset(self.deps)))
 
-    def request(self, history: Iterable[Message], text: str) -> ModelRequest:
-        """What the model is sent to answer a text."""
+    def request(
+        self, messages: Iterable[Message], tools: Iterable[ToolDefinition] = (), *, first: bool = True
+    ) -> ModelRequest:
+        """What the model is sent in one step; a call that it must make, it must make in the first."""
         return ModelRequest(
-            as_sent(self.instructions, history, text),
+            messages,
+            tools=tools,
+            tool_choice=self.tool_choice if first or self.tool_choice == "none" else "auto",
+            parallel_tool_calls=self.parallel_tool_calls,
             max_tokens=self.max_tokens,
             temperature=self.temperature,
             top_p=self.top_p,

@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 
-from actrio.providers import Assistant, Message, System, User
+from actrio.providers import Assistant, Message, Part, System, User
 
 _log = logging.getLogger("actrio.agents")
 
@@ -74,18 +74,30 @@ class Conversations:
             _log.info("agent %s: more than %d conversations, forgot the longest unused", self._owner, self._most)
 
 
-def as_sent(instructions: str, history: Iterable[Message], text: str) -> list[Message]:
-    """The messages of a request: instructions, what is remembered, the new text.
+def as_sent(instructions: str, earlier: Iterable[Message], turn: Iterable[Message]) -> list[Message]:
+    """The messages of a request: instructions, what is remembered, the turn so far.
 
     Some providers refuse an empty answer, others two user messages in a row; a turn that was cut off before its first
     word would make either. So empty answers are left out, and user messages that then meet are sent as one.
     """
     sent: list[Message] = [System(instructions)] if instructions else []
-    for message in (*history, User(text)):
-        if isinstance(message, Assistant) and not message.text and not message.tool_calls:
-            continue
-        if isinstance(message, User) and sent and isinstance(last := sent[-1], User):
-            sent[-1] = User(f"{last.text}\n\n{message.text}")
-        else:
+    for messages in (earlier, turn):
+        for message in messages:
+            if isinstance(message, Assistant):
+                if not message.text and not message.tool_calls:
+                    continue
+            elif isinstance(message, User) and sent and isinstance(last := sent[-1], User):
+                sent[-1] = _joined(last, message)
+                continue
             sent.append(message)
     return sent
+
+
+def _joined(one: User, other: User) -> User:
+    if isinstance(one.content, str) and isinstance(other.content, str):
+        return User(f"{one.content}\n\n{other.content}")
+    return User([*_parts(one), *_parts(other)])
+
+
+def _parts(message: User) -> Iterable[str | Part]:
+    return (message.content,) if isinstance(message.content, str) else message.content

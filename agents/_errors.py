@@ -1,5 +1,6 @@
 """What can go wrong in a turn, beside what its model raises."""
 
+from actrio.agents.tools import ToolUse
 from actrio.mailbox import ActrioError
 
 
@@ -42,14 +43,54 @@ class TurnTooLong(TurnError):
         )
 
 
-class ToolsUnavailable(TurnError):
-    """The model called a tool, but the agent has none. Attribute: ``tool`` (the name that the model called)."""
+class TooManySteps(TurnError):
+    """The model went on calling tools.
 
-    def __init__(self, agent: str, conversation: str | None, tool: str) -> None:
-        self.tool = tool
+    Attributes: ``max_steps``, ``text`` (what it said in the last step), ``uses`` (all tool
+    calls and what came of them).
+    """
+
+    def __init__(
+        self, agent: str, conversation: str | None, max_steps: int, text: str, uses: tuple[ToolUse, ...]
+    ) -> None:
+        self.max_steps = max_steps
+        self.text = text
+        self.uses = uses
+        last = f", the last of {uses[-1].call.name!r}" if uses else ""
         super().__init__(
             agent,
             conversation,
-            f"was ended: its model called the tool {tool!r}, but this agent has no tools. Say in its instructions that "
-            f"it has none, or take another model",
+            f"was ended: after max_steps={max_steps} calls of the model it still wanted to go on, with {len(uses)} "
+            f"tool calls made{last}. What there is so far is in .text and .uses. Raise max_steps of the Agent, or say "
+            f"in its instructions when to stop",
+        )
+
+
+class TurnOver(TurnError):
+    """Something was said to a turn that has ended already."""
+
+    def __init__(self, agent: str, conversation: str | None) -> None:
+        super().__init__(agent, conversation, "has ended, and takes nothing more. Ask the agent again instead")
+
+
+class SteeringFull(TurnError):
+    """Too many texts wait for the model's next call. Attribute: ``limit``."""
+
+    def __init__(self, agent: str, conversation: str | None, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            agent, conversation, f"has {limit} texts to steer it that its model has not been called with yet"
+        )
+
+
+class NoSuchApproval(TurnError):
+    """No call of that id waits for approval. Attributes: ``call_id``, ``waiting`` (the ids of those that do)."""
+
+    def __init__(self, agent: str, conversation: str | None, call_id: str, waiting: tuple[str, ...]) -> None:
+        self.call_id = call_id
+        self.waiting = waiting
+        super().__init__(
+            agent,
+            conversation,
+            f"has no call {call_id!r} that waits for approval; waiting: {', '.join(map(repr, waiting)) or 'none'}",
         )

@@ -1,12 +1,21 @@
 """The record of one turn: written once, by the agent; read by anybody, at any time."""
 
+from collections import deque
 from types import TracebackType
 
 import trio
 
-from actrio.agents._errors import TurnInterrupted, TurnTooLong
+from actrio.agents._approvals import Approvals
+from actrio.agents._errors import SteeringFull, TurnInterrupted, TurnOver, TurnTooLong
 from actrio.agents._events import (
+    ApprovalRequested,
+    ReasoningChunk,
+    Steered,
+    StepStarted,
     TextChunk,
+    ToolCallFinished,
+    ToolCallProgress,
+    ToolCallStarted,
     TurnCancelled,
     TurnCompleted,
     TurnEvent,
@@ -15,8 +24,11 @@ from actrio.agents._events import (
     TurnUsage,
 )
 from actrio.agents._reply import Reply
+from actrio.agents.tools import ToolUse, Verdict
 from actrio.mailbox import Broadcast, Subscription
-from actrio.providers import Usage
+from actrio.providers import ToolCall, Usage
+
+MAX_STEERING = 100  # texts that wait for the model's next call
 
 
 class TurnLog:
@@ -33,7 +45,7 @@ class TurnLog:
     """
 
     __slots__ = (
-        "_events", "_next", "_traceback", "agent", "conversation", "error",
+        "_events", "_next", "_said", "_steering", "_traceback", "agent", "approvals", "conversation", "error",
         "max_events", "over", "reply", "scope", "wish",
     )  # fmt: skip
 
@@ -47,27 +59,76 @@ class TurnLog:
         self.wish: str | None = None  # why it is cancelled, once somebody said so
         self.reply: Reply | None = None
         self.error: Exception | None = None
+        self.approvals: Approvals = Approvals(agent, conversation)
         self._traceback: TracebackType | None = None
         self._events: Broadcast[TurnEvent] = Broadcast(f"turn of {agent}", keep=max_events + 2)
         self._next = 0
+        self._said: list[str] = []  # the text of this step, so far
+        self._steering: deque[str] = deque()
+
+    # What happens. Each raises TurnTooLong, and nothing was written, if there are too many events.
 
     def start(self) -> None:
         """Write the first event."""
         self._write(TurnStarted(self._next, self.agent, self.conversation))
 
+    def start_step(self, step: int) -> None:
+        """Write that the model is called."""
+        self._said.clear()
+        self._add(StepStarted(self._next, step))
+
     def add_text(self, text: str) -> None:
-        """Write a piece of text. Raises: TurnTooLong, and nothing was written."""
+        """Write a piece of text."""
         sequence = self._next
         if sequence > self.max_events:
             raise TurnTooLong(self.agent, self.conversation, self.max_events)
         self._events.send_nowait(TextChunk(sequence, text))
+        self._said.append(text)
         self._next = sequence + 1
 
+    def add_reasoning(self, text: str) -> None:
+        """Write a piece of what the model thinks."""
+        self._add(ReasoningChunk(self._next, text))
+
     def add_usage(self, usage: Usage) -> None:
-        """Write what it cost. Raises: TurnTooLong, and nothing was written."""
-        if self._next > self.max_events:
-            raise TurnTooLong(self.agent, self.conversation, self.max_events)
-        self._write(TurnUsage(self._next, usage))
+        """Write what a step cost."""
+        self._add(TurnUsage(self._next, usage))
+
+    def call_started(self, call: ToolCall) -> None:
+        """Write that a tool begins to work."""
+        self._add(ToolCallStarted(self._next, call))
+
+    def call_progressed(self, call: ToolCall, value: object) -> None:
+        """Write what a tool shows before its end."""
+        self._add(ToolCallProgress(self._next, call.id, value))
+
+    def call_ended(self, use: ToolUse) -> None:
+        """Write what came of a call."""
+        self._add(ToolCallFinished(self._next, use))
+
+    async def approval(self, call: ToolCall) -> Verdict:
+        """Write that a call needs approval, and wait for what a reader says to it."""
+        with self.approvals.open(call.id) as approval:
+            self._add(ApprovalRequested(self._next, call))
+            return await approval.verdict()
+
+    # What readers say
+
+    def steer(self, text: str) -> None:
+        """Keep a text for the model's next call. Raises: TurnOver, SteeringFull."""
+        if self.over.is_set():
+            raise TurnOver(self.agent, self.conversation)
+        if len(self._steering) >= MAX_STEERING:
+            raise SteeringFull(self.agent, self.conversation, MAX_STEERING)
+        self._steering.append(text)
+
+    def take_steering(self) -> list[str]:
+        """What was said since the model was called, written as events."""
+        taken = list(self._steering)
+        self._steering.clear()
+        for text in taken:
+            self._add(Steered(self._next, text))
+        return taken
 
     # The end: the first one stands, and a later one does nothing.
 
@@ -99,7 +160,13 @@ class TurnLog:
     def _end(self, event: TurnCompleted | TurnFailed | TurnCancelled) -> None:
         self._write(event)
         self._events.close()
+        self._steering.clear()
         self.over.set()
+
+    def _add(self, event: TurnEvent) -> None:
+        if self._next > self.max_events:
+            raise TurnTooLong(self.agent, self.conversation, self.max_events)
+        self._write(event)
 
     def _write(self, event: TurnEvent) -> None:
         self._events.send_nowait(event)
@@ -113,10 +180,8 @@ class TurnLog:
         return self._events.subscribe("disconnect", after=after)
 
     def text(self) -> str:
-        """What the model has said so far."""
-        if not self._next:
-            return ""
-        return "".join([event.text for event in self.subscribe().receive_batch_nowait() if type(event) is TextChunk])
+        """What the model has said so far, in the step that is the last by now."""
+        return "".join(self._said)
 
     def raise_error(self) -> None:
         """Raise what ended the turn early, if anything did. Each time with the traceback that it had then."""

@@ -1,15 +1,45 @@
 """The messages that an agent takes."""
 
+from collections.abc import Iterable
+from typing import TypeAlias, cast
+
 from attrs import Attribute, field, frozen
 
 from actrio.agents._log import TurnLog
 from actrio.agents._reply import Reply
 from actrio.mailbox import Request
+from actrio.providers import Assistant, Image, Message, Part, System, Text, ToolResult, User
+
+# What an agent can be asked: a text, texts and images, or messages of which the last is what it is asked.
+Content: TypeAlias = str | Part | Iterable[str | Part] | Message | Iterable[Message]
+
+_MESSAGES = (System, User, Assistant, ToolResult)
 
 
-def _text(_: object, attribute: "Attribute[str]", value: object) -> None:
-    if not isinstance(value, str):
-        raise TypeError(f"{attribute.name} of a prompt must be a str, not {value!r}")
+def as_messages(content: Content) -> tuple[Message, ...]:
+    """What a turn begins with. Raises: TypeError, ValueError: it is nothing that an agent can be asked."""
+    if isinstance(content, str | Text | Image):
+        return (User(content),)
+    if isinstance(content, _MESSAGES):
+        messages: tuple[Message, ...] = (content,)
+    else:
+        messages = _from_many(content)
+    if not isinstance(messages[-1], User):
+        raise ValueError(f"the last of the messages is what the agent is asked: a User, not {messages[-1]!r}")  # noqa: TRY004 - the type is right, the order is not
+    return messages
+
+
+def _from_many(content: object) -> tuple[Message, ...]:
+    parts = tuple(cast("Iterable[object]", content)) if isinstance(content, Iterable) else ()
+    if parts and all(isinstance(part, _MESSAGES) for part in parts):
+        return tuple(part for part in parts if isinstance(part, _MESSAGES))
+    said = [part for part in parts if isinstance(part, str | Text | Image)]
+    if not said or len(said) < len(parts):
+        raise TypeError(
+            f"an agent is asked a str, a list of texts and images, or a list of messages that is not empty; not "
+            f"{content!r:.200}"
+        )
+    return (User(said),)
 
 
 def _key(_: object, attribute: "Attribute[str | None]", value: object) -> None:
@@ -25,15 +55,20 @@ class Prompt(Request[Reply]):
     """What an agent is asked: ``await ref.ask(Prompt("Hello.", conversation="u1"))``, or told.
 
     Args:
-        text: What to say to the model.
+        messages: What to say to the model: a text, texts and images, or messages of which the last is a ``User``.
         conversation: The key of the conversation to go on with. None: it stands for itself and is not remembered.
 
     Raises:
-        TypeError: either is of another type.
+        TypeError, ValueError: either cannot be that.
     """
 
-    text: str = field(validator=_text)
+    messages: tuple[Message, ...] = field(converter=as_messages)
     conversation: str | None = field(default=None, validator=_key)
+
+    @property
+    def text(self) -> str:
+        """The text of what is asked."""
+        return self.messages[-1].text
 
 
 @frozen(eq=False)

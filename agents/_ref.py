@@ -9,7 +9,7 @@ import trio
 from actrio.actors import ActorRef
 from actrio.agents._conversation import Conversations
 from actrio.agents._log import TurnLog
-from actrio.agents._prompt import LivePrompt, Prompt
+from actrio.agents._prompt import Content, LivePrompt, Prompt
 from actrio.agents._reply import Reply
 from actrio.agents._turn import Turn
 from actrio.mailbox import AskEnvelope, Request, open_ask
@@ -43,7 +43,7 @@ class AgentRef(ActorRef[Prompt]):
 
     @overload
     def ask(
-        self, message: str, *, conversation: str | None = None, detached: bool = False
+        self, message: Content, *, conversation: str | None = None, detached: bool = False
     ) -> Coroutine[Any, Any, Reply]: ...
     @overload
     def ask(self, message: Request[R], *, detached: bool = False) -> Coroutine[Any, Any, R]: ...
@@ -55,19 +55,18 @@ class AgentRef(ActorRef[Prompt]):
 
         Raises:
             ProviderError: the model, its server or the connection failed. The agent goes on.
-            TurnTooLong, ToolsUnavailable: see there.
+            TurnTooLong, TooManySteps: see there.
             TypeError: the conversation is no str, or is given beside a message.
             ActorStopped, MailboxFull, AskCycleError: as :meth:`ActorRef.ask`.
         """
-        if isinstance(message, str):
+        if not isinstance(message, Request):
             return super().ask(Prompt(message, conversation), detached=detached)
         if conversation is not None:
             raise TypeError("conversation goes with a text; a message brings its own: Prompt(text, conversation)")
-        reply: Coroutine[Any, Any, Any] = super().ask(message, detached=detached)
-        return reply
+        return super().ask(message, detached=detached)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - R of any
 
     @asynccontextmanager
-    async def run(self, text: str, *, conversation: str | None = None) -> AsyncGenerator[Turn]:
+    async def run(self, content: Content, *, conversation: str | None = None) -> AsyncGenerator[Turn]:
         """Have the agent answer, and read while it does: ``async with ref.run("Hello.") as turn``.
 
         Entering waits at most for room in the agent's mailbox. Leaving the block before the turn is over cancels it,
@@ -77,7 +76,7 @@ class AgentRef(ActorRef[Prompt]):
         Raises: as :meth:`ask`, on entering; nothing of its own on leaving.
         """
         log = self.make_log(conversation)
-        prompt = LivePrompt(text, conversation, log=log)
+        prompt = LivePrompt(content, conversation, log=log)
         async with open_ask(self._inbox, prompt) as pending, _beside(_follow, pending, log):
             try:
                 yield Turn(log)

@@ -9,6 +9,7 @@ import trio
 from actrio.agents._events import TextChunk, TurnEvent
 from actrio.agents._log import TurnLog
 from actrio.agents._reply import Reply
+from actrio.agents.tools import Verdict
 from actrio.mailbox import Subscription
 
 BATCH = 64  # events a reader takes before it lets other tasks run
@@ -65,11 +66,38 @@ class Turn:
         Raises:
             TurnInterrupted: the turn was cancelled; the text so far is in it.
             ProviderError: the model, its server or the connection failed.
-            TurnTooLong, ToolsUnavailable: see there.
+            TurnTooLong, TooManySteps: see there.
             ActorStopped: the agent stopped before the turn ended.
         """
         await self._log.over.wait()
         return self._log.outcome()
+
+    def steer(self, text: str) -> None:
+        """Say something to the model while it works: it reads it with its next call, after the tool results.
+
+        If it has finished by then, it is called once more. Not a checkpoint.
+
+        Raises:
+            TurnOver: the turn has ended.
+            SteeringFull: 100 texts wait already.
+        """
+        self._log.steer(text)
+
+    @property
+    def waiting_for_approval(self) -> tuple[str, ...]:
+        """The ids of the calls that wait for approval."""
+        return self._log.approvals.waiting
+
+    def approve(self, call_id: str) -> None:
+        """Let a call go on that waits for approval; any number may wait, answered in any order. Not a checkpoint.
+
+        Raises: NoSuchApproval: it does not wait.
+        """
+        self._log.approvals.give(call_id, Verdict(approved=True))
+
+    def deny(self, call_id: str, reason: str = "") -> None:
+        """Have a call that waits for approval not made; the model is told, with the reason. As :meth:`approve`."""
+        self._log.approvals.give(call_id, Verdict(approved=False, reason=reason))
 
     def cancel(self) -> None:
         """Stop the model. Returns at once; the turn is over when its stream is closed.

@@ -132,7 +132,12 @@ async def test_a_redelivered_live_turn_does_not_begin_again(runtime: Runtime, au
             await turn.result()
         await trio.sleep(1)
 
-    assert [type(event).__name__ async for event in turn.events()] == ["TurnStarted", "TextChunk", "TurnFailed"]
+    assert [type(event).__name__ async for event in turn.events()] == [
+        "TurnStarted",
+        "StepStarted",
+        "TextChunk",
+        "TurnFailed",
+    ]
     assert len(model.requests) == 1
 
 

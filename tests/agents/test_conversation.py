@@ -93,14 +93,14 @@ def test_questions_left_unanswered_are_sent_as_one() -> None:
         Assistant(""),
     ]
 
-    assert as_sent("", history, "Three?") == [User("One?\n\nTwo?\n\nThree?")]
+    assert as_sent("", history, [User("Three?")]) == [User("One?\n\nTwo?\n\nThree?")]
 
 
 def test_an_answer_that_only_calls_tools_is_sent() -> None:
     calling = Assistant(tool_calls=(ToolCall("1", "search", "{}"),))
     history: list[Message] = [User("One?"), calling, ToolResult("1", "found"), Assistant("Two.")]
 
-    assert as_sent("", history, "Three?") == [*history, User("Three?")]
+    assert as_sent("", history, [User("Three?")]) == [*history, User("Three?")]
 
 
 # As many turns as there are pairs: what was asked, and what was answered before the turn ended.
@@ -112,7 +112,7 @@ def test_whatever_ended_the_turns_what_is_sent_alternates(
     for asked, answered in turns:
         conversation.add(object(), User(asked), Assistant(answered, interrupted="cut off"))
 
-    sent = as_sent(instructions, conversation.messages, "?")
+    sent = as_sent(instructions, conversation.messages, [User("?")])
 
     talk = sent[1:] if instructions else sent
     assert [type(message) for message in talk] == [(User, Assistant)[n % 2] for n in range(len(talk))]

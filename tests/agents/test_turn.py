@@ -7,8 +7,8 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from actrio.actors import Runtime
 from actrio.agents import (
     Agent,
+    StepStarted,
     TextChunk,
-    ToolsUnavailable,
     Turn,
     TurnCancelled,
     TurnCompleted,
@@ -19,7 +19,7 @@ from actrio.agents import (
     TurnUsage,
 )
 from actrio.mailbox import ReplayUnavailable
-from actrio.providers import ConnectionLost, ToolCall, Usage
+from actrio.providers import ConnectionLost, Usage
 from actrio.testing import Fail, Say, ScriptedProvider, Stall
 
 SLOW = Say("one two three", token_s=1)
@@ -38,10 +38,11 @@ async def test_events_are_numbered_and_the_last_is_the_only_one_of_its_kind(runt
 
     assert [event async for event in turn.events()] == [
         TurnStarted(0, "a", "u1"),
-        TextChunk(1, "one"),
-        TextChunk(2, " two"),
-        TurnUsage(3, Usage(3, 2)),
-        TurnCompleted(4, reply),
+        StepStarted(1, 1),
+        TextChunk(2, "one"),
+        TextChunk(3, " two"),
+        TurnUsage(4, Usage(3, 2)),
+        TurnCompleted(5, reply),
     ]
 
 
@@ -71,9 +72,9 @@ async def test_events_can_be_read_from_any_position(runtime: Runtime) -> None:
     async with ref.run("Well?") as turn:
         await turn.result()
 
-    assert [event.sequence async for event in turn.events(after=2)] == [3, 4]
+    assert [event.sequence async for event in turn.events(after=3)] == [4, 5]
     with pytest.raises(ReplayUnavailable):
-        turn.events(after=5)
+        turn.events(after=6)
 
 
 async def test_a_cancelled_wait_loses_nothing(runtime: Runtime, autojump_clock: MockClock) -> None:
@@ -119,7 +120,7 @@ async def test_a_failing_model_ends_every_reader_with_its_error_once(runtime: Ru
             await turn.result()
 
     *_, last = [event async for event in turn.events()]
-    assert last == TurnFailed(2, LOST, "word")
+    assert last == TurnFailed(3, LOST, "word")
 
 
 async def test_a_turn_that_failed_can_be_left_in_peace(runtime: Runtime) -> None:
@@ -161,7 +162,7 @@ async def test_cancelling_a_turn_stops_the_model_and_tells_every_reader(
 
     assert (caught.value.text, caught.value.agent, caught.value.conversation) == ("one two", "a", "u1")
     *_, last = [event async for event in turn.events()]
-    assert last == TurnCancelled(3, "turn.cancel() was called", "one two")
+    assert last == TurnCancelled(4, "turn.cancel() was called", "one two")
 
 
 async def test_cancelling_a_turn_that_is_over_changes_nothing(runtime: Runtime) -> None:
@@ -186,29 +187,17 @@ async def test_a_cancel_at_once_sends_the_model_nothing(runtime: Runtime) -> Non
     assert model.requests == ()
 
 
-async def test_a_tool_call_ends_the_turn_of_an_agent_that_has_none(runtime: Runtime) -> None:
-    model = ScriptedProvider(Say("Let me see.", tool_calls=(ToolCall("1", "search", "{}"),)))
-    ref = await runtime.spawn(Agent("a", model))
-
-    with pytest.raises(ToolsUnavailable, match="called the tool 'search', but this agent has no tools") as caught:
-        await ref.ask("Well?", conversation="u1")
-
-    assert caught.value.tool == "search"
-    assert model.statistics().streams_open == 0
-    assert [message.text for message in ref.history("u1")] == ["Well?", "Let me see."]
-
-
 async def test_an_answer_in_more_pieces_than_are_kept_ends_the_turn(runtime: Runtime) -> None:
     model = ScriptedProvider("a b c d")
-    ref = await runtime.spawn(Agent("a", model, max_events=3))
+    ref = await runtime.spawn(Agent("a", model, max_events=4))
 
     async with ref.run("Well?") as turn:
-        with pytest.raises(TurnTooLong, match=r"more than max_events=3 pieces.*Raise max_events"):
+        with pytest.raises(TurnTooLong, match=r"more than max_events=4 pieces.*Raise max_events"):
             await turn.result()
         assert model.statistics().streams_open == 0
 
     counts = Counter([type(event).__name__ async for event in turn.events()])
-    assert counts == {"TurnStarted": 1, "TextChunk": 3, "TurnFailed": 1}
+    assert counts == {"TurnStarted": 1, "StepStarted": 1, "TextChunk": 3, "TurnFailed": 1}
 
 
 async def test_a_turn_says_where_it_is(runtime: Runtime, autojump_clock: MockClock) -> None:
@@ -217,13 +206,13 @@ async def test_a_turn_says_where_it_is(runtime: Runtime, autojump_clock: MockClo
     async with ref.run("Well?", conversation="u1") as turn:
         assert repr(turn) == "<Turn of 'a', conversation 'u1': 0 events, waiting>"
         await turn.result()
-        assert repr(turn) == "<Turn of 'a', conversation 'u1': 4 events, completed>"
+        assert repr(turn) == "<Turn of 'a', conversation 'u1': 5 events, completed>"
         assert turn.conversation == "u1"
 
     async with ref.run("Well?") as turn:
         await wait_all_tasks_blocked()
-        assert repr(turn) == "<Turn of 'a': 1 events, running>"
-    assert repr(turn) == "<Turn of 'a': 2 events, ended by TurnInterrupted>"
+        assert repr(turn) == "<Turn of 'a': 2 events, running>"
+    assert repr(turn) == "<Turn of 'a': 3 events, ended by TurnInterrupted>"
 
 
 async def test_a_long_answer_read_in_one_go_lets_other_tasks_run(runtime: Runtime) -> None:

@@ -1,0 +1,155 @@
+"""A turn at work: the model is called, its tools are run, and it is called again, until it calls no more."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TYPE_CHECKING
+
+import trio
+
+from actrio.agents._answer import Answer
+from actrio.agents._conversation import as_sent
+from actrio.agents._errors import TooManySteps
+from actrio.agents._history import TurnHistory
+from actrio.agents._log import TurnLog
+from actrio.agents._reply import Reply
+from actrio.agents.tools import ToolUse, Verdict
+from actrio.providers import Connection, FinishReason, Message, ToolCall, Usage, User
+
+if TYPE_CHECKING:
+    from actrio.agents._agent import Agent
+    from actrio.agents.tools import Toolbox
+
+
+class Steps:
+    """The steps of one turn.
+
+    It is the turn that tool calls see, see ``TurnOfCalls``: what they report goes into the log and into the history.
+
+    Args:
+        agent: Whose turn it is.
+        log: What happens is written there.
+        earlier: The conversation so far.
+        asked: What this turn adds to it.
+        connect: Gives the open model.
+        toolbox: The agent's tools.
+    """
+
+    def __init__(
+        self,
+        agent: "Agent",
+        log: TurnLog,
+        earlier: tuple[Message, ...],
+        asked: Iterable[Message],
+        connect: Callable[[], Awaitable[Connection]],
+        toolbox: "Toolbox",
+    ) -> None:
+        self.agent: str = log.agent
+        self.conversation: str | None = log.conversation
+        self._definition = agent
+        self._log = log
+        self._earlier = earlier
+        self._history = TurnHistory(tuple(asked))
+        self._connect = connect
+        self._toolbox = toolbox
+        self._answering = False  # the model is being called, and its answer is not in the history yet
+        self._steps = 0
+        self._usage = Usage()
+        self._uses: list[ToolUse] = []
+        self._uses_of_step: dict[str, ToolUse] = {}  # {id of the call: what came of it}
+        self._first_text_at: float | None = None
+
+    async def run(self) -> Reply:
+        """Go through them. Cancelling it closes the model's stream and stops the tools.
+
+        Raises:
+            ProviderError: the model, its server or the connection failed.
+            TooManySteps, TurnTooLong: see there.
+        """
+        began = trio.current_time()
+        while self._steps < self._definition.max_steps:
+            answer, reason = await self._call_model()
+            if answer.calls:
+                await self._call_tools(tuple(answer.calls))
+            elif not self._steer():
+                return self._reply(reason, began)
+        self._steer()
+        raise TooManySteps(
+            self.agent, self.conversation, self._definition.max_steps, self._log.text(), tuple(self._uses)
+        )
+
+    def messages(self) -> tuple[Message, ...]:
+        """What the turn adds to the conversation, when it has ended by itself."""
+        return self._history.messages()
+
+    def messages_so_far(self, why: str) -> tuple[Message, ...]:
+        """What it adds if it was ended early."""
+        return self._history.cut_off(self._log.text() if self._answering else "", why)
+
+    async def _call_model(self) -> tuple[Answer, FinishReason]:
+        self._steer()
+        self._steps += 1
+        self._log.start_step(self._steps)
+        request = self._definition.request(
+            as_sent(self._definition.instructions, self._earlier, self._history.messages()),
+            self._toolbox.definitions,
+            first=self._steps == 1,
+        )
+        answer = Answer(self._log)
+        self._answering = True
+        try:
+            connection = await self._connect()
+            async with connection.stream(request) as stream:
+                reason = await answer.read(stream, self._definition.model.name)
+        finally:
+            self._usage += answer.usage
+            if self._first_text_at is None:
+                self._first_text_at = answer.first_text_at
+        self._history.answer(self._log.text(), tuple(answer.calls), tuple(answer.reasoning))
+        self._answering = False
+        return answer, reason
+
+    async def _call_tools(self, calls: tuple[ToolCall, ...]) -> None:
+        self._uses_of_step.clear()
+        try:
+            await self._toolbox.call_all(calls, self)
+        finally:
+            ended = self._uses_of_step
+            self._uses.extend(ended[call.id] for call in calls if call.id in ended)
+
+    def _steer(self) -> bool:
+        """Take what was said to the turn meanwhile into the history; whether there was anything."""
+        said = self._log.take_steering()
+        self._history.ask(*map(User, said))
+        return bool(said)
+
+    def _reply(self, reason: FinishReason, began: float) -> Reply:
+        waited = None if self._first_text_at is None else self._first_text_at - began
+        return Reply(
+            self._log.text(),
+            self._usage,
+            reason,
+            self.conversation,
+            waited,
+            trio.current_time() - began,
+            self._steps,
+            tuple(self._uses),
+        )
+
+    # The turn, as tool calls see it
+
+    def call_started(self, call: ToolCall) -> None:
+        """The tool begins to work."""
+        self._log.call_started(call)
+
+    def call_progressed(self, call: ToolCall, value: object) -> None:
+        """The tool has something to show before its end."""
+        self._log.call_progressed(call, value)
+
+    def call_ended(self, use: ToolUse) -> None:
+        """The call has its result."""
+        self._uses_of_step[use.call.id] = use
+        self._history.end_call(use)
+        self._log.call_ended(use)
+
+    async def approval(self, call: ToolCall) -> Verdict:
+        """Ask for approval, and wait for it."""
+        return await self._log.approval(call)

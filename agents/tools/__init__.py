@@ -1,0 +1,36 @@
+"""Tools: what a model may call, and running what it calls.
+
+    @tool(timeout=10)
+    async def search(query: str) -> str: ...
+
+- `_tool`: `Tool`, and `tool`, which makes one of a function. `_signature`: its schema, and checking arguments.
+- `_context`: `ToolContext`, what a tool is told of the turn that calls it.
+- `_toolbox`: all tools of an agent, and the calls of one step at once. `_call`: one of them. `_run`: where it runs.
+- `_use`: what came of a call, and the turn as those who run tools see it.
+- `_pydantic`: models of pydantic's, where a program uses them. `_errors`: what can be wrong.
+"""
+
+from actrio.agents.tools._context import ToolContext
+from actrio.agents.tools._errors import InvalidTool, ToolError
+from actrio.agents.tools._run import Workers, open_workers
+from actrio.agents.tools._tool import RunIn, Tool, tool
+from actrio.agents.tools._toolbox import Toolbox, as_tools, check_tools
+from actrio.agents.tools._use import Outcome, ToolUse, TurnOfCalls, Verdict
+
+__all__ = [
+    "InvalidTool",
+    "Outcome",
+    "RunIn",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "ToolUse",
+    "Toolbox",
+    "TurnOfCalls",
+    "Verdict",
+    "Workers",
+    "as_tools",
+    "check_tools",
+    "open_workers",
+    "tool",
+]

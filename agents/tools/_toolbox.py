@@ -1,0 +1,108 @@
+"""The tools of one agent, and running what its model calls."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, cast
+
+import trio
+from attrs import evolve
+
+from actrio.agents.tools._call import Call
+from actrio.agents.tools._errors import InvalidTool
+from actrio.agents.tools._run import Runner, Workers, check_found_by_name
+from actrio.agents.tools._tool import Tool, tool
+from actrio.agents.tools._use import Outcome, ToolUse, TurnOfCalls
+from actrio.providers import ToolCall, ToolDefinition
+
+
+async def no_workers() -> Workers:
+    """Where no tool runs in a process."""
+    raise AssertionError("no tool of this agent runs in a process")
+
+
+def _as_tool(one: Callable[..., Any]) -> Tool[..., Any]:
+    return cast("Tool[..., Any]", one) if isinstance(one, Tool) else tool(one)
+
+
+def as_tools(tools: Iterable[Tool[..., Any] | Callable[..., Any]]) -> tuple[Tool[..., Any], ...]:
+    """Tools as they are, functions as the tools that they become with the default settings. Raises: InvalidTool."""
+    return tuple([_as_tool(one) for one in tools])
+
+
+def check_tools(tools: Iterable[Tool[..., Any]], given: frozenset[str]) -> tuple[ToolDefinition, ...]:
+    """What a model is told of them. Raises: InvalidTool: one cannot be used, or two have the same name."""
+    definitions: list[ToolDefinition] = []
+    for one in tools:
+        if one.name in {other.name for other in definitions}:
+            raise InvalidTool(
+                one.name, "another tool of this agent has the same name. Give one another: tool(name=...)"
+            )
+        if one.run_in == "process":
+            check_found_by_name(one)
+        definitions.append(one.definition(given))
+    return tuple(definitions)
+
+
+class Toolbox:
+    """Runs the tool calls of one agent.
+
+    Args:
+        agent: The agent's name.
+        tools: Its tools.
+        deps: {name of a parameter: what tools get for it}.
+        open_workers: Gives worker processes, opened when first asked for.
+
+    Attributes:
+        outcomes: {(tool, outcome): how often}.
+    """
+
+    def __init__(
+        self,
+        agent: str,
+        tools: Iterable[Tool[..., Any]],
+        deps: Mapping[str, Any] | None = None,
+        open_workers: Callable[[], Awaitable[Workers]] = no_workers,
+    ) -> None:
+        self._deps: Mapping[str, Any] = deps or {}
+        self._given = frozenset(self._deps)
+        self._tools = {one.name: one for one in tools}
+        self._runner = Runner(agent, open_workers)
+        self.definitions: tuple[ToolDefinition, ...] = check_tools(self._tools.values(), self._given)
+        self.outcomes: Counter[tuple[str, Outcome]] = Counter()
+
+    @property
+    def abandoned(self) -> Counter[str]:
+        """{tool: how many of its threads could not be stopped and have not ended yet}."""
+        return self._runner.abandoned
+
+    @property
+    def blocked(self) -> Counter[str]:
+        """{tool: how often it kept all tasks waiting}."""
+        return self._runner.blocked
+
+    async def call_all(self, calls: Sequence[ToolCall], turn: TurnOfCalls) -> None:
+        """Run all calls at once, each with an end of its own: one that fails leaves the others alone.
+
+        Every call is told to the turn when it starts, in the order of the calls, and when it ends. Cancelling it
+        cancels them all, and returns when async tools and worker processes have ended.
+        """
+        for call in calls:
+            turn.call_started(call)
+        if len(calls) == 1:
+            await self._call(calls[0], turn)
+            return
+        async with trio.open_nursery(strict_exception_groups=True) as nursery:
+            for call in calls:
+                nursery.start_soon(self._call, call, turn, name=f"tool {call.name}")
+
+    async def _call(self, call: ToolCall, turn: TurnOfCalls) -> None:
+        began = trio.current_time()
+        tool = self._tools.get(call.name)
+        if tool is None:
+            there = ", ".join(self._tools) or "none"
+            use = ToolUse(call, "unknown tool", f"There is no tool {call.name!r}. There are: {there}.", attempts=0)
+        else:
+            use = await Call(tool, tool.signature(self._given), call, turn, self._deps, self._runner).use()
+        # Models make up names without end.
+        self.outcomes["(unknown)" if tool is None else tool.name, use.outcome] += 1
+        turn.call_ended(evolve(use, duration=trio.current_time() - began))
