@@ -19,6 +19,8 @@ What is where:
 
 from actrio.agents._agent import Agent
 from actrio.agents._errors import (
+    AnswerInvalid,
+    InvalidOutputType,
     NoSuchApproval,
     SteeringFull,
     TooManySteps,
@@ -29,6 +31,7 @@ from actrio.agents._errors import (
 )
 from actrio.agents._events import (
     ApprovalRequested,
+    OutputRejected,
     ReasoningChunk,
     Steered,
     StepStarted,
@@ -46,15 +49,22 @@ from actrio.agents._events import (
 from actrio.agents._prompt import Prompt
 from actrio.agents._ref import AgentRef
 from actrio.agents._reply import Reply
-from actrio.agents._turn import TextReader, Turn
+from actrio.agents._turn import FieldReader, TextReader, Turn
+from actrio.agents.output import BrokenJson, FieldUpdate
 from actrio.agents.tools import InvalidTool, Tool, ToolContext, ToolError, ToolUse, tool
 
 __all__ = [
     "Agent",
     "AgentRef",
+    "AnswerInvalid",
     "ApprovalRequested",
+    "BrokenJson",
+    "FieldReader",
+    "FieldUpdate",
+    "InvalidOutputType",
     "InvalidTool",
     "NoSuchApproval",
+    "OutputRejected",
     "Prompt",
     "ReasoningChunk",
     "Reply",

@@ -1,7 +1,7 @@
 """The actor behind an agent: takes prompts, has its model answer them, remembers."""
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -27,7 +27,7 @@ def sharing_key(model: object) -> Hashable:
 class AgentActor(Actor):
     """One instance of an agent. It has no state that a restart could lose: that is with its ref."""
 
-    def __init__(self, agent: "Agent") -> None:
+    def __init__(self, agent: "Agent[Any]") -> None:
         self._agent = agent
         self._connection: Connection | None = None
         self._toolbox = Toolbox(agent.name, agent.tools, agent.deps, self._open_workers)
@@ -38,7 +38,7 @@ class AgentActor(Actor):
 
     # The model's failure is for the asker to know: the actor is not to blame, and has lost nothing.
     @handles(raises=(ProviderError, TurnError, RuntimeClosed))
-    async def take_turn(self, message: Prompt) -> Reply:
+    async def take_turn(self, message: Prompt) -> Reply[Any]:
         """Answer a prompt. Whatever ends it, when this is left the conversation has the turn."""
         agent, ref = self._agent, self.ctx.ref
         assert isinstance(ref, AgentRef), "an agent is spawned from its definition, which makes the ref"

@@ -1,25 +1,37 @@
 """What a user defines: an agent."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, cast
 
 from attrs import field, frozen
+from typing_extensions import TypeVar
 
 from actrio.actors import Actor, InvalidSpec
 from actrio.agents._actor import AgentActor
 from actrio.agents._ref import AgentRef
+from actrio.agents.output import OutputType
 from actrio.agents.tools import Tool, as_tools, check_tools
 from actrio.mailbox import InvalidBound
 from actrio.providers import Message, ModelRequest, Provider, ToolChoice, ToolDefinition, User
 
+OutputT = TypeVar("OutputT", default=str)
+
 DEFAULT_CONCURRENCY = 8  # turns
 DEFAULT_HISTORY_LIMIT = 1_000  # messages
 DEFAULT_MAX_CONVERSATIONS = 10_000
+DEFAULT_OUTPUT_RETRIES = 2
 DEFAULT_MAX_STEPS = 20  # calls of the model in one turn
 DEFAULT_MAX_EVENTS = 100_000  # about 15 MB, if a turn ever has as many
 
 
-_LEAST = {"concurrency": 1, "history_limit": 0, "max_conversations": 1, "max_events": 1, "max_steps": 1}
+_LEAST = {
+    "concurrency": 1,
+    "history_limit": 0,
+    "max_conversations": 1,
+    "max_events": 1,
+    "max_steps": 1,
+    "output_retries": 0,
+}
 
 
 def _unchecked(value: object) -> object:
@@ -32,7 +44,7 @@ def _as_stop(stop: str | Iterable[str]) -> tuple[str, ...]:
 
 
 @frozen
-class Agent:
+class Agent(Generic[OutputT]):
     """An agent: a model with instructions, spawned as an actor: ``ref = await runtime.spawn(Agent("writer", model))``.
 
     A definition has no state. It may be spawned any number of times, in any runtime; each time it has conversations of
@@ -48,6 +60,9 @@ class Agent:
             are forgotten, each as a whole. 0: none.
         max_conversations: The most conversations that are remembered; the longest unused is forgotten first.
         max_events: The most pieces in which an answer may come. A turn keeps them all, so that it can be read again.
+        output: What its answers are to be: an attrs class, a dataclass, a struct of msgspec's, a TypedDict, a union, a
+            list, a model of pydantic's. The reply has it as ``data``. Plain text unless given.
+        output_retries: How often the model is told in one turn that its answer is not of that type, and answers again.
         tools: What its model may call: functions, or what ``@tool`` makes of them.
         tool_choice: Whether the model must call a tool, in its first step; "none": never. See ``ModelRequest``.
         parallel_tool_calls: See ``ModelRequest``.
@@ -59,6 +74,7 @@ class Agent:
     Raises:
         InvalidSpec: no name, or a model that is no provider.
         InvalidBound: a bound that cannot be.
+        InvalidOutputType: JSON cannot carry the output type.
         InvalidTool: a function that cannot be a tool, or two of one name.
         ValueError: a setting of the request is out of its range.
     """
@@ -75,6 +91,9 @@ class Agent:
     max_tokens: int | None = field(default=None, kw_only=True)
     temperature: float | None = field(default=None, kw_only=True)
     top_p: float | None = field(default=None, kw_only=True)
+    # A type, or what typing makes of types, such as a union; `str` is plain text.
+    output: type[OutputT] = field(default=cast("Any", str), kw_only=True)
+    output_retries: int = field(default=DEFAULT_OUTPUT_RETRIES, kw_only=True)
     tools: tuple[Tool[..., Any], ...] = field(default=(), kw_only=True, converter=as_tools)
     tool_choice: ToolChoice = field(default="auto", kw_only=True)
     parallel_tool_calls: bool | None = field(default=None, kw_only=True)
@@ -82,6 +101,9 @@ class Agent:
     max_steps: int = field(default=DEFAULT_MAX_STEPS, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
     stop: tuple[str, ...] = field(default=(), kw_only=True, converter=_as_stop)
+
+    # How answers are read; None for plain text.
+    output_type: OutputType[OutputT] | None = field(default=None, init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         name, model = _unchecked(self.name), _unchecked(self.model)
@@ -96,6 +118,8 @@ class Agent:
             value = getattr(self, setting)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InvalidBound(name, setting, value, f"must be a whole number of at least {least}")
+        if self.output is not str:
+            object.__setattr__(self, "output_type", OutputType(name, self.output))
         self.request([User("")], check_tools(self.tools, frozenset(self.deps)))
 
     def request(
@@ -107,6 +131,7 @@ class Agent:
             tools=tools,
             tool_choice=self.tool_choice if first or self.tool_choice == "none" else "auto",
             parallel_tool_calls=self.parallel_tool_calls,
+            response_format=None if self.output_type is None else self.output_type.format,
             max_tokens=self.max_tokens,
             temperature=self.temperature,
             top_p=self.top_p,
@@ -120,7 +145,7 @@ class Agent:
         """A fresh instance of its actor."""
         return AgentActor(self)
 
-    def make_ref(self, node: Any) -> AgentRef:
+    def make_ref(self, node: Any) -> AgentRef[OutputT]:
         """The ref of a new actor."""
         return AgentRef(node, self)
 

@@ -4,6 +4,15 @@ from actrio.agents.tools import ToolUse
 from actrio.mailbox import ActrioError
 
 
+class InvalidOutputType(ActrioError):
+    """A type that answers cannot be of. Attributes: ``agent`` (its name), ``kind`` (the type)."""
+
+    def __init__(self, agent: str, kind: object, problem: str) -> None:
+        self.agent = agent
+        self.kind = kind
+        super().__init__(f"output={kind!r} of agent {agent!r} is not a type that JSON can carry: {problem}")
+
+
 class TurnError(ActrioError):
     """Base of what ends a turn early. Attributes: ``agent`` (its name), ``conversation`` (its key, or None)."""
 
@@ -63,6 +72,29 @@ class TooManySteps(TurnError):
             f"was ended: after max_steps={max_steps} calls of the model it still wanted to go on, with {len(uses)} "
             f"tool calls made{last}. What there is so far is in .text and .uses. Raise max_steps of the Agent, or say "
             f"in its instructions when to stop",
+        )
+
+
+class AnswerInvalid(TurnError):
+    """The model's answer is not of the type that the agent's answers are to be of, however often it was told so.
+
+    Attributes: ``problem`` (``$.path: reason``), ``text`` (the last answer), ``partial`` (what could be read of it),
+    ``retries`` (how often the model was told).
+    """
+
+    def __init__(
+        self, agent: str, conversation: str | None, problem: str, *, text: str, partial: object, retries: int
+    ) -> None:
+        self.problem = problem
+        self.text = text
+        self.partial = partial
+        self.retries = retries
+        super().__init__(
+            agent,
+            conversation,
+            f"was ended: after {retries} output_retries its model's answer is still not of the agent's output type: "
+            f"{problem}. The answer is in .text. Simplify the type, say more in the instructions, or take a model that "
+            f"can be held to a schema",
         )
 
 

@@ -87,6 +87,14 @@ class Steered:
 
 
 @frozen
+class OutputRejected:
+    """The answer is not of the agent's output type: the model is told why, and answers again. Its text is void."""
+
+    sequence: int
+    problem: str
+
+
+@frozen
 class TurnUsage:
     """What the step that has just ended cost, where the provider tells."""
 
@@ -99,7 +107,7 @@ class TurnCompleted:
     """The answer is whole. Ends the turn."""
 
     sequence: int
-    reply: Reply
+    reply: Reply[Any]
 
 
 @frozen
@@ -130,6 +138,7 @@ TurnEvent: TypeAlias = (
     | ToolCallFinished
     | ApprovalRequested
     | Steered
+    | OutputRejected
     | TurnUsage
     | TurnCompleted
     | TurnFailed

@@ -2,6 +2,7 @@
 
 from collections import deque
 from types import TracebackType
+from typing import Any
 
 import trio
 
@@ -9,6 +10,7 @@ from actrio.agents._approvals import Approvals
 from actrio.agents._errors import SteeringFull, TurnInterrupted, TurnOver, TurnTooLong
 from actrio.agents._events import (
     ApprovalRequested,
+    OutputRejected,
     ReasoningChunk,
     Steered,
     StepStarted,
@@ -57,7 +59,7 @@ class TurnLog:
         # Around whoever waits for the agent; cancelling it cancels the turn.
         self.scope: trio.CancelScope = trio.CancelScope()
         self.wish: str | None = None  # why it is cancelled, once somebody said so
-        self.reply: Reply | None = None
+        self.reply: Reply[Any] | None = None
         self.error: Exception | None = None
         self.approvals: Approvals = Approvals(agent, conversation)
         self._traceback: TracebackType | None = None
@@ -112,6 +114,10 @@ class TurnLog:
             self._add(ApprovalRequested(self._next, call))
             return await approval.verdict()
 
+    def reject_output(self, problem: str) -> None:
+        """Write that the answer is not what it is to be."""
+        self._add(OutputRejected(self._next, problem))
+
     # What readers say
 
     def steer(self, text: str) -> None:
@@ -132,7 +138,7 @@ class TurnLog:
 
     # The end: the first one stands, and a later one does nothing.
 
-    def complete(self, reply: Reply) -> None:
+    def complete(self, reply: Reply[Any]) -> None:
         """End with the whole answer."""
         if not self.over.is_set():
             self.reply = reply
@@ -188,7 +194,7 @@ class TurnLog:
         if self.error is not None:
             raise self.error.with_traceback(self._traceback)
 
-    def outcome(self) -> Reply:
+    def outcome(self) -> Reply[Any]:
         """The reply of a turn that is over, or its error raised."""
         self.raise_error()
         assert self.reply is not None, "a turn that is over has a reply or an error"

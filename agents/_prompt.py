@@ -1,7 +1,7 @@
 """The messages that an agent takes."""
 
 from collections.abc import Iterable
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from attrs import Attribute, field, frozen
 
@@ -51,7 +51,7 @@ def _key(_: object, attribute: "Attribute[str | None]", value: object) -> None:
 
 
 @frozen
-class Prompt(Request[Reply]):
+class Prompt(Request[Reply[Any]]):
     """What an agent is asked: ``await ref.ask(Prompt("Hello.", conversation="u1"))``, or told.
 
     Args:

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVarTuple, overload
 
 import trio
+from typing_extensions import TypeVar
 
 from actrio.actors import ActorRef
 from actrio.agents._conversation import Conversations
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from actrio.agents._agent import Agent
 
 R = TypeVar("R")
+OutputT = TypeVar("OutputT", default=str)
 Ts = TypeVarTuple("Ts")
 
 
-class AgentRef(ActorRef[Prompt]):
+class AgentRef(ActorRef[Prompt], Generic[OutputT]):
     """The address of an agent. It holds the agent's conversations, which thus survive restarts of its actor.
 
     What :meth:`ask` and :meth:`run` have in common: without ``conversation`` a turn stands for itself; the agent
@@ -34,7 +36,7 @@ class AgentRef(ActorRef[Prompt]):
 
     __slots__ = ("_agent", "conversations")
 
-    def __init__(self, node: Any, agent: "Agent") -> None:
+    def __init__(self, node: Any, agent: "Agent[OutputT]") -> None:
         super().__init__(node)
         self._agent = agent
         self.conversations: Conversations = Conversations(
@@ -44,7 +46,7 @@ class AgentRef(ActorRef[Prompt]):
     @overload
     def ask(
         self, message: Content, *, conversation: str | None = None, detached: bool = False
-    ) -> Coroutine[Any, Any, Reply]: ...
+    ) -> Coroutine[Any, Any, Reply[OutputT]]: ...
     @overload
     def ask(self, message: Request[R], *, detached: bool = False) -> Coroutine[Any, Any, R]: ...
     def ask(self, message: Any, *, conversation: str | None = None, detached: bool = False) -> Coroutine[Any, Any, Any]:
@@ -66,7 +68,7 @@ class AgentRef(ActorRef[Prompt]):
         return super().ask(message, detached=detached)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - R of any
 
     @asynccontextmanager
-    async def run(self, content: Content, *, conversation: str | None = None) -> AsyncGenerator[Turn]:
+    async def run(self, content: Content, *, conversation: str | None = None) -> AsyncGenerator[Turn[OutputT]]:
         """Have the agent answer, and read while it does: ``async with ref.run("Hello.") as turn``.
 
         Entering waits at most for room in the agent's mailbox. Leaving the block before the turn is over cancels it,
@@ -79,7 +81,7 @@ class AgentRef(ActorRef[Prompt]):
         prompt = LivePrompt(content, conversation, log=log)
         async with open_ask(self._inbox, prompt) as pending, _beside(_follow, pending, log):
             try:
-                yield Turn(log)
+                yield Turn[OutputT](log)
             finally:
                 log.wish_end("its block was left")
 

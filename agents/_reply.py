@@ -1,17 +1,23 @@
 """What a turn ends with."""
 
+from typing import Generic
+
 from attrs import field, frozen
+from typing_extensions import TypeVar
 
 from actrio.agents.tools import ToolUse
 from actrio.providers import FinishReason, Usage
 
+T = TypeVar("T", default=str)
+
 
 @frozen
-class Reply:
+class Reply(Generic[T]):
     """The whole answer of an agent.
 
     Attributes:
         text: What the model said in its last step, after all tool calls.
+        data: The answer as the agent's output type; the text itself, if it has none.
         usage: The tokens that all steps cost; zeros where the provider does not tell.
         finish_reason: Why the last step ended; ``length`` is one that ``max_tokens`` cut off.
         conversation: The key of the conversation; None for a turn that stood for itself.
@@ -23,6 +29,7 @@ class Reply:
     """
 
     text: str
+    data: T
     usage: Usage
     finish_reason: FinishReason
     conversation: str | None

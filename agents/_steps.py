@@ -1,22 +1,26 @@
 """A turn at work: the model is called, its tools are run, and it is called again, until it calls no more."""
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
 from actrio.agents._answer import Answer
 from actrio.agents._conversation import as_sent
-from actrio.agents._errors import TooManySteps
+from actrio.agents._errors import AnswerInvalid, TooManySteps
 from actrio.agents._history import TurnHistory
 from actrio.agents._log import TurnLog
 from actrio.agents._reply import Reply
+from actrio.agents.output import OutputInvalid
 from actrio.agents.tools import ToolUse, Verdict
 from actrio.providers import Connection, FinishReason, Message, ToolCall, Usage, User
 
 if TYPE_CHECKING:
     from actrio.agents._agent import Agent
     from actrio.agents.tools import Toolbox
+
+# What the model is told of an answer that is not of the agent's output type.
+_REJECTION: Final = "Your answer is not what it has to be. {}. Answer again, with the whole JSON and nothing else."
 
 
 class Steps:
@@ -35,7 +39,7 @@ class Steps:
 
     def __init__(
         self,
-        agent: "Agent",
+        agent: "Agent[Any]",
         log: TurnLog,
         earlier: tuple[Message, ...],
         asked: Iterable[Message],
@@ -52,25 +56,26 @@ class Steps:
         self._toolbox = toolbox
         self._answering = False  # the model is being called, and its answer is not in the history yet
         self._steps = 0
+        self._rejected = 0  # answers that were not of the agent's output type
         self._usage = Usage()
         self._uses: list[ToolUse] = []
         self._uses_of_step: dict[str, ToolUse] = {}  # {id of the call: what came of it}
         self._first_text_at: float | None = None
 
-    async def run(self) -> Reply:
+    async def run(self) -> Reply[Any]:
         """Go through them. Cancelling it closes the model's stream and stops the tools.
 
         Raises:
             ProviderError: the model, its server or the connection failed.
-            TooManySteps, TurnTooLong: see there.
+            TooManySteps, TurnTooLong, AnswerInvalid: see there.
         """
         began = trio.current_time()
         while self._steps < self._definition.max_steps:
             answer, reason = await self._call_model()
             if answer.calls:
                 await self._call_tools(tuple(answer.calls))
-            elif not self._steer():
-                return self._reply(reason, began)
+            elif not self._steer() and (data := self._read_output()) is not None:
+                return self._reply(data[0], reason, began)
         self._steer()
         raise TooManySteps(
             self.agent, self.conversation, self._definition.max_steps, self._log.text(), tuple(self._uses)
@@ -121,10 +126,33 @@ class Steps:
         self._history.ask(*map(User, said))
         return bool(said)
 
-    def _reply(self, reason: FinishReason, began: float) -> Reply:
+    def _read_output(self) -> tuple[Any] | None:
+        """The answer as the agent's output type; None if the model has to answer again."""
+        output, text = self._definition.output_type, self._log.text()
+        if output is None:
+            return (text,)
+        try:
+            return (output.read(text),)
+        except OutputInvalid as error:
+            self._rejected += 1
+            if self._rejected > self._definition.output_retries:
+                raise AnswerInvalid(
+                    self.agent,
+                    self.conversation,
+                    str(error),
+                    text=text,
+                    partial=error.partial,
+                    retries=self._definition.output_retries,
+                ) from None
+            self._log.reject_output(str(error))
+            self._history.ask(User(_REJECTION.format(error)))
+            return None
+
+    def _reply(self, data: Any, reason: FinishReason, began: float) -> Reply[Any]:
         waited = None if self._first_text_at is None else self._first_text_at - began
         return Reply(
             self._log.text(),
+            data,
             self._usage,
             reason,
             self.conversation,

@@ -2,20 +2,24 @@
 
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Self
+from typing import Generic, Self
 
 import trio
+from typing_extensions import TypeVar
 
-from actrio.agents._events import TextChunk, TurnEvent
+from actrio.agents._events import StepStarted, TextChunk, TurnEvent
 from actrio.agents._log import TurnLog
 from actrio.agents._reply import Reply
+from actrio.agents.output import BrokenJson, FieldUpdate, JsonScanner
 from actrio.agents.tools import Verdict
 from actrio.mailbox import Subscription
+
+OutputT = TypeVar("OutputT", default=str)
 
 BATCH = 64  # events a reader takes before it lets other tasks run
 
 
-class Turn:
+class Turn(Generic[OutputT]):
     """One turn of an agent: one request to the model, which any number of tasks may read, during the turn or after it.
 
     Every reader gets the same from the beginning, at its own pace; none holds up the model or another. What ends the
@@ -60,13 +64,22 @@ class Turn:
         """
         return TextReader(self._log)
 
-    async def result(self) -> Reply:
+    def fields(self) -> "FieldReader":
+        """The fields of a structured answer while they grow: ``async for update in turn.fields()``.
+
+        For each string the deltas joined are its value; every value is complete exactly once, in the order of the text.
+        Should the model have to answer again, ``update.attempt`` goes up, and what came before is void. Prose and code
+        fences around the JSON are left out. Raises, after all that came before, what :meth:`text` raises.
+        """
+        return FieldReader(self._log)
+
+    async def result(self) -> Reply[OutputT]:
         """The whole answer, when it is there. Always a checkpoint. Cancelling it leaves the turn as it is.
 
         Raises:
             TurnInterrupted: the turn was cancelled; the text so far is in it.
             ProviderError: the model, its server or the connection failed.
-            TurnTooLong, TooManySteps: see there.
+            TurnTooLong, TooManySteps, AnswerInvalid: see there.
             ActorStopped: the agent stopped before the turn ended.
         """
         await self._log.over.wait()
@@ -141,3 +154,46 @@ class TextReader(AsyncIterator[str]):
             self._told = True
             self._log.raise_error()
         raise StopAsyncIteration
+
+
+class FieldReader(AsyncIterator[FieldUpdate]):
+    """The fields of a turn's answer; see :meth:`Turn.fields`. A cancelled wait loses nothing."""
+
+    __slots__ = ("_attempt", "_events", "_log", "_ready", "_scanner", "_told")
+
+    def __init__(self, log: TurnLog) -> None:
+        self._log = log
+        self._events = log.subscribe()
+        self._ready: deque[FieldUpdate] = deque()
+        self._attempt = -1
+        self._scanner: JsonScanner | None = None  # None once the text is no JSON: nothing more comes of this attempt
+        self._told = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> FieldUpdate:
+        while not self._ready and not self._told:
+            try:
+                batch = await self._events.receive_batch(BATCH)
+            except trio.EndOfChannel:
+                break
+            for event in batch:
+                self._take(event)
+        if self._ready:
+            return self._ready.popleft()
+        if not self._told:
+            self._told = True
+            self._log.raise_error()
+        raise StopAsyncIteration
+
+    def _take(self, event: TurnEvent) -> None:
+        if isinstance(event, StepStarted):
+            self._attempt += 1
+            self._scanner = JsonScanner(attempt=self._attempt)
+        elif isinstance(event, TextChunk) and self._scanner is not None:
+            try:
+                self._ready.extend(self._scanner.feed(event.text))
+            except BrokenJson:
+                # If the answer should have been JSON, the model is told so, or the turn ends with the error.
+                self._scanner = None

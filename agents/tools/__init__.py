@@ -12,6 +12,7 @@
 
 from actrio.agents.tools._context import ToolContext
 from actrio.agents.tools._errors import InvalidTool, ToolError
+from actrio.agents.tools._pydantic import decode_model, encode_model, model_schema
 from actrio.agents.tools._run import Workers, open_workers
 from actrio.agents.tools._tool import RunIn, Tool, tool
 from actrio.agents.tools._toolbox import Toolbox, as_tools, check_tools
@@ -31,6 +32,9 @@ __all__ = [
     "Workers",
     "as_tools",
     "check_tools",
+    "decode_model",
+    "encode_model",
+    "model_schema",
     "open_workers",
     "tool",
 ]

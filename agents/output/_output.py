@@ -1,0 +1,124 @@
+"""What an agent's answer is to be, and reading it out of what the model wrote."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Generic, TypeVar, cast
+
+import msgspec
+
+from actrio.agents._errors import InvalidOutputType
+from actrio.agents.output._scanner import BrokenJson, JsonScanner
+from actrio.agents.tools import decode_model, model_schema
+from actrio.providers import JsonFormat
+
+T = TypeVar("T")
+
+# A model that is held to a schema answers with an object; what is none goes into one, under this key.
+WRAPPED: Final = "value"
+
+_REF: Final = "#/$defs/{name}"
+
+
+class OutputInvalid(ValueError):
+    """What the model wrote is not of the type. The text says what and where: ``$.path: reason``.
+
+    Attribute: ``partial``, what could be read of it as plain dicts and lists, None if nothing.
+    """
+
+    def __init__(self, problem: str, partial: Any) -> None:
+        super().__init__(problem)
+        self.partial = partial
+
+
+class OutputType(Generic[T]):
+    """A type that answers are to be of.
+
+    An attrs class, a dataclass, a struct of msgspec's, a TypedDict, a union, a list, a dict, a literal, an enum, a
+    number, a model of pydantic's.
+
+    Args:
+        agent: Whom errors name.
+        kind: The type.
+
+    Raises:
+        InvalidOutputType: JSON cannot carry it.
+    """
+
+    def __init__(self, agent: str, kind: type[T]) -> None:
+        try:
+            (schema,), parts = msgspec.json.schema_components([kind], schema_hook=model_schema, ref_template=_REF)
+        except (TypeError, NotImplementedError, RecursionError) as error:
+            raise InvalidOutputType(agent, kind, str(error)) from error
+        whole = _resolved(schema, parts)
+        self._kind: Any = kind
+        self._wrapped = whole.get("type") != "object" or "properties" not in whole
+        if self._wrapped:
+            whole = {"type": "object", "properties": {WRAPPED: schema}, "required": [WRAPPED]}
+        if parts:
+            whole = {**whole, "$defs": parts}
+        self.schema: Mapping[str, Any] = whole
+        self.format: JsonFormat = _as_format(whole, getattr(kind, "__name__", "answer"))
+
+    def read(self, text: str) -> T:
+        """The value in what a model wrote. Prose and code fences around the JSON are left out.
+
+        Raises:
+            OutputInvalid: there is none of the type.
+        """
+        scanner = JsonScanner()
+        try:
+            scanner.feed(text)
+            value = scanner.end()
+        except BrokenJson as error:
+            raise OutputInvalid(f"$: it is no JSON: {error}", error.partial) from None
+        if self._wrapped:
+            if set(value) != {WRAPPED}:
+                raise OutputInvalid(f"$: expected an object with the key {WRAPPED!r} alone", value)
+            return self._convert(value[WRAPPED], value)
+        return self._convert(value, value)
+
+    def _convert(self, value: Any, partial: Any) -> T:
+        try:
+            return cast("T", msgspec.convert(value, self._kind, dec_hook=decode_model))
+        except msgspec.ValidationError as error:
+            reason, at, path = str(error).rpartition(" - at `")
+            place = path.rstrip("`") if at else "$"
+            if self._wrapped:
+                place = place.replace("$", f"$.{WRAPPED}", 1)
+            raise OutputInvalid(f"{place}: {reason if at else error}", partial) from None
+
+
+def _resolved(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:
+    reference = schema.get("$ref")
+    return dict(parts[reference.rpartition("/")[2]] if reference is not None else schema)
+
+
+class _FreeKeys(Exception):
+    """An object of a schema may have any keys."""
+
+
+def _as_format(schema: Mapping[str, Any], name: str) -> JsonFormat:
+    """Strict if the schema can be: servers that hold a model to one want every object closed, and all keys required."""
+    named = name if name.isascii() and name.isidentifier() and len(name) <= 64 else "answer"
+    try:
+        return JsonFormat(_closed(schema), name=named, strict=True)
+    except _FreeKeys:
+        return JsonFormat(schema, name=named, strict=False)
+
+
+def _closed(schema: Any) -> Any:
+    """The schema with every object closed and every key required. Raises: _FreeKeys."""
+    if isinstance(schema, list):
+        return [_closed(one) for one in cast("list[object]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    closed: dict[str, Any] = {}
+    for key, part in cast("dict[str, Any]", schema).items():
+        if key in ("properties", "$defs"):
+            closed[key] = {name: _closed(one) for name, one in part.items()}
+        elif key != "default":
+            closed[key] = _closed(part)
+    if closed.get("type") == "object":
+        if not closed.get("properties"):
+            raise _FreeKeys
+        closed |= {"additionalProperties": False, "required": list(closed["properties"])}
+    return closed
