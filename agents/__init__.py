@@ -18,6 +18,7 @@ What is where:
 """
 
 from actrio.agents._agent import Agent
+from actrio.agents._budget import Budget, BudgetExceeded, Price, PriceMissing, Spending
 from actrio.agents._errors import (
     AnswerInvalid,
     InvalidOutputType,
@@ -46,6 +47,8 @@ from actrio.agents._events import (
     TurnStarted,
     TurnUsage,
 )
+from actrio.agents._metrics import AgentMetrics
+from actrio.agents._prices import PRICES
 from actrio.agents._prompt import Prompt
 from actrio.agents._ref import AgentRef
 from actrio.agents._reply import Reply
@@ -54,20 +57,27 @@ from actrio.agents.output import BrokenJson, FieldUpdate
 from actrio.agents.tools import InvalidTool, Tool, ToolContext, ToolError, ToolUse, tool
 
 __all__ = [
+    "PRICES",
     "Agent",
+    "AgentMetrics",
     "AgentRef",
     "AnswerInvalid",
     "ApprovalRequested",
     "BrokenJson",
+    "Budget",
+    "BudgetExceeded",
     "FieldReader",
     "FieldUpdate",
     "InvalidOutputType",
     "InvalidTool",
     "NoSuchApproval",
     "OutputRejected",
+    "Price",
+    "PriceMissing",
     "Prompt",
     "ReasoningChunk",
     "Reply",
+    "Spending",
     "Steered",
     "SteeringFull",
     "StepStarted",

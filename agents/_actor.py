@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from actrio.actors import Actor, RuntimeClosed, State, handles
+from actrio.agents._budget import BudgetExceeded, PriceMissing, charging
 from actrio.agents._errors import TurnError, TurnInterrupted
 from actrio.agents._prompt import LivePrompt, Prompt
 from actrio.agents._ref import AgentRef
@@ -30,14 +31,14 @@ class AgentActor(Actor):
     def __init__(self, agent: "Agent[Any]") -> None:
         self._agent = agent
         self._connection: Connection | None = None
-        self._toolbox = Toolbox(agent.name, agent.tools, agent.deps, self._open_workers)
+        self._toolbox: Toolbox | None = None
 
     def conversation(self, message: object) -> str | None:
         """Turns of one conversation are serial; those without a key are all independent."""
         return message.conversation if isinstance(message, Prompt) else None
 
     # The model's failure is for the asker to know: the actor is not to blame, and has lost nothing.
-    @handles(raises=(ProviderError, TurnError, RuntimeClosed))
+    @handles(raises=(ProviderError, TurnError, BudgetExceeded, PriceMissing, RuntimeClosed))
     async def take_turn(self, message: Prompt) -> Reply[Any]:
         """Answer a prompt. Whatever ends it, when this is left the conversation has the turn."""
         agent, ref = self._agent, self.ctx.ref
@@ -49,22 +50,29 @@ class AgentActor(Actor):
         conversation = ref.conversations.get(message.conversation)
         conversation.take_back(message)
         log.start()
-        steps = Steps(agent, log, conversation.messages, message.messages, self._connect, self._toolbox)
+        counts = ref.counts
+        if self._toolbox is None:
+            self._toolbox = Toolbox(agent.name, agent.tools, agent.deps, counts.tools, self._open_workers)
+        steps = Steps(agent, log, conversation.messages, message.messages, self._connect, self._toolbox, counts)
         interrupted: str | None = "cut off"
         try:
-            reply = await steps.run()
+            with charging(ref.accounts(message.budget)):
+                reply = await steps.run()
             interrupted = None
         except trio.Cancelled:
             interrupted = log.wish = self._why_cancelled(log)
+            counts.turns["cancelled"] += 1
             raise
         except Exception as error:
             interrupted = f"{type(error).__name__}: {error}"
             log.fail(error)
+            counts.turns["failed"] += 1
             raise
         finally:
             said = steps.messages() if interrupted is None else steps.messages_so_far(interrupted)
             conversation.add(message, *said)
             ref.conversations.keep(message.conversation, conversation)
+        counts.turns["completed"] += 1
         log.complete(reply)
         return reply
 

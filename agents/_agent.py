@@ -8,6 +8,8 @@ from typing_extensions import TypeVar
 
 from actrio.actors import Actor, InvalidSpec
 from actrio.agents._actor import AgentActor
+from actrio.agents._budget import Budget, Price
+from actrio.agents._prices import known_price
 from actrio.agents._ref import AgentRef
 from actrio.agents.output import OutputType
 from actrio.agents.tools import Tool, as_tools, check_tools
@@ -67,6 +69,9 @@ class Agent(Generic[OutputT]):
         tool_choice: Whether the model must call a tool, in its first step; "none": never. See ``ModelRequest``.
         parallel_tool_calls: See ``ModelRequest``.
         deps: What tools get that the model is not told of: {name of a parameter: its value}.
+        budget: What all its turns together may cost, over restarts, with what its tools ask of other agents.
+        price: What its model costs, for a budget of cost, and for the cost in replies and metrics. None: as
+            ``actrio.agents.PRICES`` has it, if it does.
         max_steps: How often the model is called in one turn, at most.
         max_tokens, temperature, top_p, seed, stop: Passed on in each request, see ``ModelRequest``. None: the model's
             own.
@@ -98,6 +103,8 @@ class Agent(Generic[OutputT]):
     tool_choice: ToolChoice = field(default="auto", kw_only=True)
     parallel_tool_calls: bool | None = field(default=None, kw_only=True)
     deps: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True, hash=False)
+    budget: Budget | None = field(default=None, kw_only=True)
+    price: Price | None = field(default=None, kw_only=True)
     max_steps: int = field(default=DEFAULT_MAX_STEPS, kw_only=True)
     seed: int | None = field(default=None, kw_only=True)
     stop: tuple[str, ...] = field(default=(), kw_only=True, converter=_as_stop)
@@ -118,6 +125,8 @@ class Agent(Generic[OutputT]):
             value = getattr(self, setting)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InvalidBound(name, setting, value, f"must be a whole number of at least {least}")
+        if self.price is None:
+            object.__setattr__(self, "price", known_price(self.model))
         if self.output is not str:
             object.__setattr__(self, "output_type", OutputType(name, self.output))
         self.request([User("")], check_tools(self.tools, frozenset(self.deps)))

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias, cast
 
 from attrs import Attribute, field, frozen
 
+from actrio.agents._budget import Budget
 from actrio.agents._log import TurnLog
 from actrio.agents._reply import Reply
 from actrio.mailbox import Request
@@ -57,6 +58,7 @@ class Prompt(Request[Reply[Any]]):
     Args:
         messages: What to say to the model: a text, texts and images, or messages of which the last is a ``User``.
         conversation: The key of the conversation to go on with. None: it stands for itself and is not remembered.
+        budget: What the turn may cost.
 
     Raises:
         TypeError, ValueError: either cannot be that.
@@ -64,6 +66,8 @@ class Prompt(Request[Reply[Any]]):
 
     messages: tuple[Message, ...] = field(converter=as_messages)
     conversation: str | None = field(default=None, validator=_key)
+
+    budget: Budget | None = field(default=None, kw_only=True)
 
     @property
     def text(self) -> str:

@@ -8,8 +8,10 @@ import trio
 from typing_extensions import TypeVar
 
 from actrio.actors import ActorRef
+from actrio.agents._budget import Account, Budget
 from actrio.agents._conversation import Conversations
 from actrio.agents._log import TurnLog
+from actrio.agents._metrics import AgentCounts, AgentMetrics
 from actrio.agents._prompt import Content, LivePrompt, Prompt
 from actrio.agents._reply import Reply
 from actrio.agents._turn import Turn
@@ -34,41 +36,61 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
     and, marked as interrupted, what the model had said.
     """
 
-    __slots__ = ("_agent", "conversations")
+    __slots__ = ("_agent", "account", "conversations", "counts")
 
     def __init__(self, node: Any, agent: "Agent[OutputT]") -> None:
         super().__init__(node)
         self._agent = agent
+        self.counts: AgentCounts = AgentCounts()
+        self.account: Account | None = None if agent.budget is None else Account(f"agent {self.name!r}", agent.budget)
         self.conversations: Conversations = Conversations(
             self.name, most=agent.max_conversations, limit=agent.history_limit
         )
 
     @overload
     def ask(
-        self, message: Content, *, conversation: str | None = None, detached: bool = False
+        self,
+        message: Content,
+        *,
+        conversation: str | None = None,
+        budget: Budget | None = None,
+        detached: bool = False,
     ) -> Coroutine[Any, Any, Reply[OutputT]]: ...
     @overload
     def ask(self, message: Request[R], *, detached: bool = False) -> Coroutine[Any, Any, R]: ...
-    def ask(self, message: Any, *, conversation: str | None = None, detached: bool = False) -> Coroutine[Any, Any, Any]:
+    def ask(
+        self,
+        message: Any,
+        *,
+        conversation: str | None = None,
+        budget: Budget | None = None,
+        detached: bool = False,
+    ) -> Coroutine[Any, Any, Any]:
         """Have the agent answer, and wait for the whole answer: ``await ref.ask("Hello.", conversation="u1")``.
 
         Always a checkpoint. As with any ask, deadline and cancellation of the caller reach the model: its stream is
-        closed before this returns. A :class:`Prompt` may be given instead of a text.
+        closed before this returns. A :class:`Prompt` may be given instead of a text. ``budget`` bounds this turn, with
+        all that its tools ask of others.
 
         Raises:
             ProviderError: the model, its server or the connection failed. The agent goes on.
-            TurnTooLong, TooManySteps: see there.
+            TurnTooLong, TooManySteps, AnswerInvalid: see there.
+            BudgetExceeded, PriceMissing: the budget, or one that this is under, has not enough left.
             TypeError: the conversation is no str, or is given beside a message.
             ActorStopped, MailboxFull, AskCycleError: as :meth:`ActorRef.ask`.
         """
         if not isinstance(message, Request):
-            return super().ask(Prompt(message, conversation), detached=detached)
-        if conversation is not None:
-            raise TypeError("conversation goes with a text; a message brings its own: Prompt(text, conversation)")
+            return super().ask(Prompt(message, conversation, budget=budget), detached=detached)
+        if conversation is not None or budget is not None:
+            raise TypeError(
+                "conversation and budget go with a text; a message brings its own: Prompt(text, conversation)"
+            )
         return super().ask(message, detached=detached)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - R of any
 
     @asynccontextmanager
-    async def run(self, content: Content, *, conversation: str | None = None) -> AsyncGenerator[Turn[OutputT]]:
+    async def run(
+        self, content: Content, *, conversation: str | None = None, budget: Budget | None = None
+    ) -> AsyncGenerator[Turn[OutputT]]:
         """Have the agent answer, and read while it does: ``async with ref.run("Hello.") as turn``.
 
         Entering waits at most for room in the agent's mailbox. Leaving the block before the turn is over cancels it,
@@ -78,7 +100,7 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         Raises: as :meth:`ask`, on entering; nothing of its own on leaving.
         """
         log = self.make_log(conversation)
-        prompt = LivePrompt(content, conversation, log=log)
+        prompt = LivePrompt(content, conversation, budget=budget, log=log)
         async with open_ask(self._inbox, prompt) as pending, _beside(_follow, pending, log):
             try:
                 yield Turn[OutputT](log)
@@ -89,7 +111,16 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         """What the agent remembers under a key, oldest first: of the turns that are over."""
         return self.conversations.get(conversation).messages
 
-    # For its actor, which also uses `conversations`
+    def metrics(self) -> AgentMetrics:
+        """A frozen snapshot of this agent and its actor."""
+        return self.counts.snapshot(super().metrics())
+
+    # For its actor, which also uses `conversations`, `counts` and `account`
+
+    def accounts(self, budget: Budget | None) -> tuple[Account, ...]:
+        """What a turn with a budget of its own is charged to."""
+        accounts = () if self.account is None else (self.account,)
+        return accounts if budget is None else (*accounts, Account(f"a turn of agent {self.name!r}", budget))
 
     def make_log(self, conversation: str | None) -> TurnLog:
         """The record of a new turn."""

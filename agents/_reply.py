@@ -25,6 +25,7 @@ class Reply(Generic[T]):
         duration: Seconds from the start of the turn to its end. A turn starts when its actor takes it up: what it
             waited before, for its conversation or for a free place, is in the actor's metrics.
         steps: How often the model was called.
+        cost: What its tokens cost, where the agent's prices tell; else 0.
         tool_uses: All tool calls and what came of them, step by step, in the order of the calls.
     """
 
@@ -37,3 +38,4 @@ class Reply(Generic[T]):
     duration: float
     steps: int = 1
     tool_uses: tuple[ToolUse, ...] = field(default=())
+    cost: float = 0.0

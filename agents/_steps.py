@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from actrio.agents._answer import Answer
+from actrio.agents._budget import Reservation
 from actrio.agents._conversation import as_sent
 from actrio.agents._errors import AnswerInvalid, TooManySteps
 from actrio.agents._history import TurnHistory
 from actrio.agents._log import TurnLog
+from actrio.agents._metrics import AgentCounts
 from actrio.agents._reply import Reply
 from actrio.agents.output import OutputInvalid
 from actrio.agents.tools import ToolUse, Verdict
@@ -35,6 +37,7 @@ class Steps:
         asked: What this turn adds to it.
         connect: Gives the open model.
         toolbox: The agent's tools.
+        counts: What it comes to is counted there.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Steps:
         asked: Iterable[Message],
         connect: Callable[[], Awaitable[Connection]],
         toolbox: "Toolbox",
+        counts: AgentCounts,
     ) -> None:
         self.agent: str = log.agent
         self.conversation: str | None = log.conversation
@@ -54,10 +58,13 @@ class Steps:
         self._history = TurnHistory(tuple(asked))
         self._connect = connect
         self._toolbox = toolbox
+        self._counts = counts
+        self._began = trio.current_time()
         self._answering = False  # the model is being called, and its answer is not in the history yet
         self._steps = 0
         self._rejected = 0  # answers that were not of the agent's output type
         self._usage = Usage()
+        self._cost = 0.0
         self._uses: list[ToolUse] = []
         self._uses_of_step: dict[str, ToolUse] = {}  # {id of the call: what came of it}
         self._first_text_at: float | None = None
@@ -67,15 +74,15 @@ class Steps:
 
         Raises:
             ProviderError: the model, its server or the connection failed.
+            BudgetExceeded, PriceMissing: not enough is left for the next call of the model.
             TooManySteps, TurnTooLong, AnswerInvalid: see there.
         """
-        began = trio.current_time()
         while self._steps < self._definition.max_steps:
             answer, reason = await self._call_model()
             if answer.calls:
                 await self._call_tools(tuple(answer.calls))
             elif not self._steer() and (data := self._read_output()) is not None:
-                return self._reply(data[0], reason, began)
+                return self._reply(data[0], reason)
         self._steer()
         raise TooManySteps(
             self.agent, self.conversation, self._definition.max_steps, self._log.text(), tuple(self._uses)
@@ -98,6 +105,7 @@ class Steps:
             self._toolbox.definitions,
             first=self._steps == 1,
         )
+        reservation = Reservation(request, self._definition.price, self._definition.model.name)
         answer = Answer(self._log)
         self._answering = True
         try:
@@ -105,12 +113,24 @@ class Steps:
             async with connection.stream(request) as stream:
                 reason = await answer.read(stream, self._definition.model.name)
         finally:
-            self._usage += answer.usage
-            if self._first_text_at is None:
-                self._first_text_at = answer.first_text_at
+            self._settle(answer, reservation)
         self._history.answer(self._log.text(), tuple(answer.calls), tuple(answer.reasoning))
         self._answering = False
         return answer, reason
+
+    def _settle(self, answer: Answer, reservation: Reservation) -> None:
+        counts = self._counts
+        spent = reservation.settle(answer.usage)
+        self._usage += answer.usage
+        self._cost += spent.cost
+        counts.steps += 1
+        counts.usage += answer.usage
+        counts.cost += spent.cost
+        if answer.first_text_at is not None:
+            counts.writing_s += trio.current_time() - answer.first_text_at
+            if self._first_text_at is None:
+                self._first_text_at = answer.first_text_at
+                counts.first_text.record(answer.first_text_at - self._began)
 
     async def _call_tools(self, calls: tuple[ToolCall, ...]) -> None:
         self._uses_of_step.clear()
@@ -135,6 +155,7 @@ class Steps:
             return (output.read(text),)
         except OutputInvalid as error:
             self._rejected += 1
+            self._counts.outputs_rejected += 1
             if self._rejected > self._definition.output_retries:
                 raise AnswerInvalid(
                     self.agent,
@@ -148,8 +169,8 @@ class Steps:
             self._history.ask(User(_REJECTION.format(error)))
             return None
 
-    def _reply(self, data: Any, reason: FinishReason, began: float) -> Reply[Any]:
-        waited = None if self._first_text_at is None else self._first_text_at - began
+    def _reply(self, data: Any, reason: FinishReason) -> Reply[Any]:
+        waited = None if self._first_text_at is None else self._first_text_at - self._began
         return Reply(
             self._log.text(),
             data,
@@ -157,9 +178,10 @@ class Steps:
             reason,
             self.conversation,
             waited,
-            trio.current_time() - began,
+            trio.current_time() - self._began,
             self._steps,
             tuple(self._uses),
+            self._cost,
         )
 
     # The turn, as tool calls see it

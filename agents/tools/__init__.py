@@ -11,6 +11,7 @@
 """
 
 from actrio.agents.tools._context import ToolContext
+from actrio.agents.tools._counts import ToolCounts
 from actrio.agents.tools._errors import InvalidTool, ToolError
 from actrio.agents.tools._pydantic import decode_model, encode_model, model_schema
 from actrio.agents.tools._run import Workers, open_workers
@@ -24,6 +25,7 @@ __all__ = [
     "RunIn",
     "Tool",
     "ToolContext",
+    "ToolCounts",
     "ToolError",
     "ToolUse",
     "Toolbox",

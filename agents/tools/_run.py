@@ -2,7 +2,6 @@
 
 import inspect
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
@@ -14,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import trio
 
+from actrio.agents.tools._counts import ToolCounts
 from actrio.agents.tools._errors import InvalidTool
 from actrio.agents.tools._tool import Tool
 
@@ -60,28 +60,20 @@ class Runner:
 
     Args:
         agent: Whom logs name.
+        counts: Tools that block, and threads that were abandoned, are counted there.
         open_workers: Gives the worker processes, opened when first asked for.
-
-    Attributes:
-        blocked: {tool: how often it kept the other tasks waiting}.
     """
 
-    def __init__(self, agent: str, open_workers: Callable[[], Awaitable[Workers]]) -> None:
+    def __init__(self, agent: str, counts: ToolCounts, open_workers: Callable[[], Awaitable[Workers]]) -> None:
         self._agent = agent
+        self._counts = counts
         self._open_workers = open_workers
-        self.blocked: Counter[str] = Counter()
-        self._abandoned: dict[object, str] = {}  # {a mark for each abandoned thread that has not ended: its tool}
-
-    @property
-    def abandoned(self) -> Counter[str]:
-        """{tool: how many of its threads were abandoned and have not ended yet}."""
-        return Counter(self._abandoned.values())
 
     async def run(self, tool: Tool[..., Any], arguments: dict[str, Any]) -> Any:
         """Run it once, and give what it returned. Raises what it raised.
 
         Cancelling it cancels an async tool and kills the process of one that runs in a process. A thread goes on, and
-        is counted in `abandoned` until it ends.
+        is counted until it ends.
         """
         if tool.run_in == "trio":
             return await _watched(tool.function(**arguments), partial(self._report_blocking, tool))
@@ -105,18 +97,18 @@ class Runner:
             finally:
                 ended = True
                 with suppress(trio.RunFinishedError):
-                    token.run_sync_soon(self._abandoned.pop, mark, None)
+                    token.run_sync_soon(self._counts.abandoned.pop, mark, None)
 
         try:
             return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=_thread_limiter())
         finally:
             # Should it end at this moment, the mark is removed after it was made: that runs in this thread, later.
             if not ended:
-                self._abandoned[mark] = tool.name
+                self._counts.abandoned[mark] = tool.name
                 _log.warning("agent %s: the thread of tool %r cannot be stopped: abandoned", self._agent, tool.name)
 
     def _report_blocking(self, tool: Tool[..., Any], seconds: float) -> None:
-        self.blocked[tool.name] += 1
+        self._counts.blocked[tool.name] += 1
         _log.warning(
             "agent %s: tool %r kept all tasks waiting for %.2f s. Let it not be async, so that it runs in a thread, or "
             "put the part that blocks into trio.to_thread.run_sync",

@@ -1,6 +1,5 @@
 """The tools of one agent, and running what its model calls."""
 
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -8,10 +7,11 @@ import trio
 from attrs import evolve
 
 from actrio.agents.tools._call import Call
+from actrio.agents.tools._counts import ToolCounts
 from actrio.agents.tools._errors import InvalidTool
 from actrio.agents.tools._run import Runner, Workers, check_found_by_name
 from actrio.agents.tools._tool import Tool, tool
-from actrio.agents.tools._use import Outcome, ToolUse, TurnOfCalls
+from actrio.agents.tools._use import ToolUse, TurnOfCalls
 from actrio.providers import ToolCall, ToolDefinition
 
 
@@ -50,35 +50,24 @@ class Toolbox:
         agent: The agent's name.
         tools: Its tools.
         deps: {name of a parameter: what tools get for it}.
+        counts: What becomes of the calls is counted there.
         open_workers: Gives worker processes, opened when first asked for.
-
-    Attributes:
-        outcomes: {(tool, outcome): how often}.
     """
 
     def __init__(
         self,
         agent: str,
         tools: Iterable[Tool[..., Any]],
-        deps: Mapping[str, Any] | None = None,
+        deps: Mapping[str, Any],
+        counts: ToolCounts,
         open_workers: Callable[[], Awaitable[Workers]] = no_workers,
     ) -> None:
-        self._deps: Mapping[str, Any] = deps or {}
+        self._deps = deps
         self._given = frozenset(self._deps)
         self._tools = {one.name: one for one in tools}
-        self._runner = Runner(agent, open_workers)
+        self._counts = counts
+        self._runner = Runner(agent, counts, open_workers)
         self.definitions: tuple[ToolDefinition, ...] = check_tools(self._tools.values(), self._given)
-        self.outcomes: Counter[tuple[str, Outcome]] = Counter()
-
-    @property
-    def abandoned(self) -> Counter[str]:
-        """{tool: how many of its threads could not be stopped and have not ended yet}."""
-        return self._runner.abandoned
-
-    @property
-    def blocked(self) -> Counter[str]:
-        """{tool: how often it kept all tasks waiting}."""
-        return self._runner.blocked
 
     async def call_all(self, calls: Sequence[ToolCall], turn: TurnOfCalls) -> None:
         """Run all calls at once, each with an end of its own: one that fails leaves the others alone.
@@ -103,6 +92,6 @@ class Toolbox:
             use = ToolUse(call, "unknown tool", f"There is no tool {call.name!r}. There are: {there}.", attempts=0)
         else:
             use = await Call(tool, tool.signature(self._given), call, turn, self._deps, self._runner).use()
-        # Models make up names without end.
-        self.outcomes["(unknown)" if tool is None else tool.name, use.outcome] += 1
+        self._counts.calls["(unknown)" if tool is None else tool.name, use.outcome] += 1
+        self._counts.retries += max(0, use.attempts - 1)
         turn.call_ended(evolve(use, duration=trio.current_time() - began))
