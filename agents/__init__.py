@@ -19,11 +19,13 @@ What is where:
 
 from actrio.agents._agent import Agent
 from actrio.agents._budget import Budget, BudgetExceeded, Price, PriceMissing, Spending
+from actrio.agents._conversation import Conversation, ConversationSummary
 from actrio.agents._errors import (
     AnswerInvalid,
     InvalidOutputType,
     NoSuchApproval,
     SteeringFull,
+    StoreFailed,
     TooManySteps,
     TurnError,
     TurnInterrupted,
@@ -52,6 +54,7 @@ from actrio.agents._prices import PRICES
 from actrio.agents._prompt import Prompt
 from actrio.agents._ref import AgentRef
 from actrio.agents._reply import Reply
+from actrio.agents._store import ConversationStore, TurnMessages
 from actrio.agents._turn import FieldReader, TextReader, Turn
 from actrio.agents.output import BrokenJson, FieldUpdate
 from actrio.agents.tools import InvalidTool, Tool, ToolContext, ToolError, ToolUse, tool
@@ -66,6 +69,9 @@ __all__ = [
     "BrokenJson",
     "Budget",
     "BudgetExceeded",
+    "Conversation",
+    "ConversationStore",
+    "ConversationSummary",
     "FieldReader",
     "FieldUpdate",
     "InvalidOutputType",
@@ -81,6 +87,7 @@ __all__ = [
     "Steered",
     "SteeringFull",
     "StepStarted",
+    "StoreFailed",
     "TextChunk",
     "TextReader",
     "TooManySteps",
@@ -98,6 +105,7 @@ __all__ = [
     "TurnEvent",
     "TurnFailed",
     "TurnInterrupted",
+    "TurnMessages",
     "TurnOver",
     "TurnStarted",
     "TurnTooLong",

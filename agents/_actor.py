@@ -1,23 +1,29 @@
 """The actor behind an agent: takes prompts, has its model answer them, remembers."""
 
+import logging
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
 from actrio.actors import Actor, RuntimeClosed, State, handles
 from actrio.agents._budget import BudgetExceeded, PriceMissing, charging
-from actrio.agents._errors import TurnError, TurnInterrupted
+from actrio.agents._conversation import Remembered
+from actrio.agents._errors import StoreFailed, TurnError, TurnInterrupted
+from actrio.agents._log import TurnLog
 from actrio.agents._prompt import LivePrompt, Prompt
 from actrio.agents._ref import AgentRef
 from actrio.agents._reply import Reply
 from actrio.agents._steps import Steps
+from actrio.agents._store import STORING_S, TurnMessages
 from actrio.agents.tools import Toolbox, Workers, open_workers
 from actrio.providers import Connection, ProviderError
 
 if TYPE_CHECKING:
     from actrio.agents._agent import Agent
-    from actrio.agents._log import TurnLog
+
+
+_log = logging.getLogger("actrio.agents")
 
 
 def sharing_key(model: object) -> Hashable:
@@ -41,15 +47,15 @@ class AgentActor(Actor):
     @handles(raises=(ProviderError, TurnError, BudgetExceeded, PriceMissing, RuntimeClosed))
     async def take_turn(self, message: Prompt) -> Reply[Any]:
         """Answer a prompt. Whatever ends it, when this is left the conversation has the turn."""
-        agent, ref = self._agent, self.ctx.ref
-        assert isinstance(ref, AgentRef), "an agent is spawned from its definition, which makes the ref"
+        agent = self._agent
+        ref: AgentRef[Any] = cast("AgentRef[Any]", self.ctx.ref)  # as the agent's definition made it
         log = message.log if isinstance(message, LivePrompt) else ref.make_log(message.conversation)
         if log.over.is_set():
             # Redelivered. Its readers saw it fail when the actor crashed, and must not see another beginning.
             raise TurnInterrupted(log.agent, log.conversation, "its agent crashed", log.text())
-        conversation = ref.conversations.get(message.conversation)
-        conversation.take_back(message)
         log.start()
+        conversation = await self._recall(ref, log)
+        conversation.take_back(message)
         counts = ref.counts
         if self._toolbox is None:
             self._toolbox = Toolbox(agent.name, agent.tools, agent.deps, counts.tools, self._open_workers)
@@ -71,10 +77,41 @@ class AgentActor(Actor):
         finally:
             said = steps.messages() if interrupted is None else steps.messages_so_far(interrupted)
             conversation.add(message, *said)
-            ref.conversations.keep(message.conversation, conversation)
+            ref.conversations.keep(log.conversation, conversation)
+            if interrupted is not None:
+                await self._store_rest(ref, log, said)
+        await self._store(ref, log, said, reply)
         counts.turns["completed"] += 1
         log.complete(reply)
         return reply
+
+    # What is in memory is kept whatever the store does.
+
+    async def _recall(self, ref: AgentRef[Any], log: TurnLog) -> Remembered:
+        try:
+            return await ref.conversations.load(log.conversation)
+        except Exception as error:
+            failure = StoreFailed(log.agent, log.conversation, f"{type(error).__name__}: {error}")
+            log.fail(failure)
+            raise failure from error
+
+    async def _store(self, ref: AgentRef[Any], log: TurnLog, said: TurnMessages, reply: Reply[Any]) -> None:
+        try:
+            await ref.conversations.append(log.conversation, said)
+        except Exception as error:
+            failure = StoreFailed(log.agent, log.conversation, f"{type(error).__name__}: {error}", reply)
+            log.fail(failure)
+            raise failure from error
+
+    async def _store_rest(self, ref: AgentRef[Any], log: TurnLog, said: TurnMessages) -> None:
+        """Store a turn that something else has ended already, and that stays what ended it."""
+        try:
+            with trio.move_on_after(STORING_S, shield=True) as scope:
+                await ref.conversations.append(log.conversation, said)
+            if scope.cancelled_caught:
+                _log.error("agent %s: its store did not keep an interrupted turn within %g s", log.agent, STORING_S)
+        except Exception:  # noqa: BLE001 - what ended the turn is raised; this is beside it
+            _log.exception("agent %s: its store did not keep an interrupted turn", log.agent)
 
     async def _connect(self) -> Connection:
         """The open provider: one for all who use it in this runtime."""
@@ -88,7 +125,7 @@ class AgentActor(Actor):
         workers: Workers = await self.ctx.runtime.share(open_workers, open_workers)
         return workers
 
-    def _why_cancelled(self, log: "TurnLog") -> str:
+    def _why_cancelled(self, log: TurnLog) -> str:
         if self.ctx.ref.state is not State.RUNNING:
             return "its agent was stopped or restarted"
         if self.ctx.deadline <= trio.current_time():

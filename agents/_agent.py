@@ -9,8 +9,10 @@ from typing_extensions import TypeVar
 from actrio.actors import Actor, InvalidSpec
 from actrio.agents._actor import AgentActor
 from actrio.agents._budget import Budget, Price
+from actrio.agents._conversation import HistoryLimit
 from actrio.agents._prices import known_price
 from actrio.agents._ref import AgentRef
+from actrio.agents._store import ConversationStore
 from actrio.agents.output import OutputType
 from actrio.agents.tools import Tool, as_tools, check_tools
 from actrio.mailbox import InvalidBound
@@ -60,6 +62,8 @@ class Agent(Generic[OutputT]):
         concurrency: How many turns go on at once; of one conversation never more than one.
         history_limit: The most messages that are remembered of a conversation, and sent. Beyond it the oldest turns
             are forgotten, each as a whole. 0: none.
+        history_tokens: The same in tokens, by estimate. None: no such bound.
+        store: Where conversations are kept beside the agent's memory. None: nowhere.
         max_conversations: The most conversations that are remembered; the longest unused is forgotten first.
         max_events: The most pieces in which an answer may come. A turn keeps them all, so that it can be read again.
         output: What its answers are to be: an attrs class, a dataclass, a struct of msgspec's, a TypedDict, a union, a
@@ -91,6 +95,8 @@ class Agent(Generic[OutputT]):
     instructions: str = ""
     concurrency: int = field(default=DEFAULT_CONCURRENCY, kw_only=True)
     history_limit: int = field(default=DEFAULT_HISTORY_LIMIT, kw_only=True)
+    history_tokens: int | None = field(default=None, kw_only=True)
+    store: ConversationStore | None = field(default=None, kw_only=True)
     max_conversations: int = field(default=DEFAULT_MAX_CONVERSATIONS, kw_only=True)
     max_events: int = field(default=DEFAULT_MAX_EVENTS, kw_only=True)
     max_tokens: int | None = field(default=None, kw_only=True)
@@ -147,6 +153,11 @@ class Agent(Generic[OutputT]):
             seed=self.seed,
             stop=self.stop,
         )
+
+    @property
+    def limit(self) -> HistoryLimit:
+        """How much it remembers of a conversation."""
+        return HistoryLimit(self.history_limit, self.history_tokens)
 
     # For the runtime, see Definition
 

@@ -7,17 +7,12 @@ from typing import Any, Final, Literal, TypeAlias
 
 from attrs import Attribute, field, frozen
 
+from actrio.agents._estimate import count_tokens
 from actrio.mailbox import ActrioError
-from actrio.providers import Assistant, Image, ModelRequest, Usage, User
+from actrio.providers import ModelRequest, Usage
 
 # What an answer is taken to have before it is there, in tokens, if the request does not bound it.
 GUESSED_TOKENS: Final = 1_000
-
-# English text has about four characters a token, JSON and other languages fewer.
-CHARACTERS_PER_TOKEN: Final = 4
-
-# What a picture is taken to cost before it is sent, in tokens: that of a middling one at the large providers.
-TOKENS_PER_IMAGE: Final = 1_000
 
 Bound: TypeAlias = Literal["tokens", "cost", "requests"]
 
@@ -156,14 +151,7 @@ def charging(accounts: tuple[Account, ...]) -> Generator[None]:
 
 def estimate(request: ModelRequest, price: Price | None) -> Spending:
     """What a call is taken to cost before it is made."""
-    characters = images = 0
-    for message in request.messages:
-        characters += len(message.text)
-        if isinstance(message, User) and not isinstance(message.content, str):
-            images += sum(isinstance(part, Image) for part in message.content)
-        elif isinstance(message, Assistant):
-            characters += sum(len(call.arguments) for call in message.tool_calls)
-    read = characters // CHARACTERS_PER_TOKEN + images * TOKENS_PER_IMAGE
+    read = count_tokens(request.messages)
     written = request.max_tokens or GUESSED_TOKENS
     cost = 0.0 if price is None else price.of(Usage(read, written))
     return Spending(read + written, cost, 1)

@@ -3,68 +3,119 @@
 import logging
 from collections import deque
 from collections.abc import Iterable
+from typing import Self
 
+import trio
+from attrs import frozen
+
+from actrio.agents._estimate import count_tokens
+from actrio.agents._store import ConversationStore, TurnMessages
 from actrio.providers import Assistant, Message, Part, System, User
 
 _log = logging.getLogger("actrio.agents")
 
 
-class Conversation:
+@frozen
+class HistoryLimit:
+    """How much is remembered of a conversation: so many messages, and so many tokens by estimate; None: no bound."""
+
+    messages: int
+    tokens: int | None = None
+
+
+class Remembered:
     """The turns of one conversation, oldest first.
 
-    A turn enters it as a whole, when it has ended, however it ended; and leaves it as a whole, when ``limit`` messages
-    are exceeded. So the history always begins with what a user said.
+    A turn enters it as a whole, when it has ended, however it ended; and leaves it as a whole, when the limit is
+    exceeded. So the history always begins with what a user said, and no tool call is parted from its result.
     """
 
-    __slots__ = ("_last", "_limit", "_size", "_turns")
+    __slots__ = ("_last", "_limit", "_messages", "_tokens", "_turns")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: HistoryLimit, turns: Iterable[TurnMessages] = ()) -> None:
         self._limit = limit
-        self._turns: deque[tuple[Message, ...]] = deque()
-        self._size = 0  # messages in all turns together
+        self._turns: deque[tuple[TurnMessages, int]] = deque()  # with its tokens
+        # Invariant: of all turns together.
+        self._messages = 0
+        self._tokens = 0
         self._last: object = None  # what the last turn answered
+        for turn in turns:
+            self.add(None, *turn)
+
+    @property
+    def turns(self) -> tuple[TurnMessages, ...]:
+        """What each turn added."""
+        return tuple(turn for turn, _ in self._turns)
 
     @property
     def messages(self) -> tuple[Message, ...]:
         """All messages that are remembered."""
-        return tuple(message for turn in self._turns for message in turn)
+        return tuple(message for turn, _ in self._turns for message in turn)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens they have, by estimate."""
+        return self._tokens
 
     def take_back(self, prompt: object) -> None:
         """Forget the last turn if it answered this very prompt, which was redelivered after a crash."""
         if self._turns and self._last is prompt:
-            self._size -= len(self._turns.pop())
+            self._forget(self._turns.pop())
             self._last = None
 
     def add(self, prompt: object, *messages: Message) -> None:
         """Remember a turn, and which prompt object it answered."""
+        tokens = count_tokens(messages)
         self._last = prompt
-        self._turns.append(messages)
-        self._size += len(messages)
-        while self._size > self._limit:
-            self._size -= len(self._turns.popleft())
+        self._turns.append((messages, tokens))
+        self._messages += len(messages)
+        self._tokens += tokens
+        most = self._limit
+        while self._messages > most.messages or (most.tokens is not None and self._tokens > most.tokens):
+            self._forget(self._turns.popleft())
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._turns.clear()
+        self._messages = self._tokens = 0
+        self._last = None
+
+    def _forget(self, turn: tuple[TurnMessages, int]) -> None:
+        self._messages -= len(turn[0])
+        self._tokens -= turn[1]
 
 
 class Conversations:
     """The conversations of one agent in one runtime, in memory. It outlives the instances of its actor.
 
-    At most ``most`` are remembered; beyond that the one whose last turn is longest ago is forgotten.
+    At most ``most`` are remembered; beyond that the one whose last turn is longest ago is forgotten, here, not in a
+    store.
     """
 
-    __slots__ = ("_by_key", "_limit", "_most", "_owner")
+    __slots__ = ("_by_key", "_limit", "_most", "_owner", "store")
 
-    def __init__(self, owner: str, *, most: int, limit: int) -> None:
+    def __init__(self, owner: str, *, most: int, limit: HistoryLimit, store: ConversationStore | None = None) -> None:
         self._owner = owner
         self._most = most
         self._limit = limit
-        self._by_key: dict[str, Conversation] = {}  # {key: conversation}, the longest unused first
+        self._by_key: dict[str, Remembered] = {}  # {key: conversation}, the longest unused first
+        self.store: ConversationStore | None = store
 
-    def get(self, key: str | None) -> Conversation:
-        """The conversation under a key; a new one if there is none, or no key."""
+    def get(self, key: str | None) -> Remembered:
+        """The conversation under a key, as far as it is in memory; a new one if there is none, or no key."""
         found = None if key is None else self._by_key.get(key)
-        return Conversation(self._limit) if found is None else found
+        return Remembered(self._limit) if found is None else found
 
-    def keep(self, key: str | None, conversation: Conversation) -> None:
-        """Remember a conversation that has just had a turn; not one without a key."""
+    async def load(self, key: str | None) -> Remembered:
+        """The conversation under a key, from the store if it is not in memory. Raises what the store raises."""
+        if key is None or self.store is None or key in self._by_key:
+            return self.get(key)
+        loaded = Remembered(self._limit, await self.store.load(self._owner, key))
+        self.keep(key, loaded)
+        return loaded
+
+    def keep(self, key: str | None, conversation: Remembered) -> None:
+        """Remember a conversation that has just been used; not one without a key."""
         if key is None:
             return
         self._by_key.pop(key, None)
@@ -72,6 +123,75 @@ class Conversations:
         if len(self._by_key) > self._most:
             del self._by_key[next(iter(self._by_key))]
             _log.info("agent %s: more than %d conversations, forgot the longest unused", self._owner, self._most)
+
+    async def append(self, key: str | None, turn: TurnMessages) -> None:
+        """Add a turn in the store, if there is one. Raises what the store raises."""
+        if key is not None and self.store is not None:
+            await self.store.append(self._owner, key, turn)
+
+    async def replace(self, key: str, turns: Iterable[TurnMessages]) -> None:
+        """Have these turns under a key, in memory and in the store. Raises what the store raises."""
+        turns = tuple(turns)
+        if self.store is not None:
+            await self.store.replace(self._owner, key, turns)
+        self.keep(key, Remembered(self._limit, turns))
+
+
+@frozen
+class ConversationSummary:
+    """What there is of a conversation: how many turns and messages, and how many tokens by estimate."""
+
+    key: str
+    turns: int
+    messages: int
+    tokens: int
+
+
+class Conversation:
+    """What an agent remembers under a key: ``ref.conversation("u1")``.
+
+    A turn that is under way is not in it: it adds what it has when it ends, also after the conversation was cleared.
+    """
+
+    __slots__ = ("_all", "key")
+
+    def __init__(self, key: str, conversations: Conversations) -> None:
+        self.key: str = key
+        self._all = conversations
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """What is remembered, oldest first. With a store: once a turn, or :meth:`load`, has read it from there."""
+        return self._all.get(self.key).messages
+
+    async def load(self) -> Self:
+        """Read it from the store, if it is not in memory. Raises what the store raises."""
+        await trio.lowlevel.checkpoint()
+        await self._all.load(self.key)
+        return self
+
+    def summary(self) -> ConversationSummary:
+        """What there is of it."""
+        now = self._all.get(self.key)
+        return ConversationSummary(self.key, len(now.turns), len(now.messages), now.tokens)
+
+    async def clear(self) -> None:
+        """Forget it, in the store too. Raises what the store raises, and then nothing is forgotten."""
+        await trio.lowlevel.checkpoint()
+        await self._all.replace(self.key, ())
+
+    async def fork(self, key: str) -> "Conversation":
+        """Have another conversation that begins as this one is now, instead of what there is under that key.
+
+        Raises what the store raises.
+        """
+        await trio.lowlevel.checkpoint()
+        await self._all.replace(key, (await self._all.load(self.key)).turns)
+        return Conversation(key, self._all)
+
+    def __repr__(self) -> str:
+        now = self.summary()
+        return f"<Conversation {self.key!r}: {now.turns} turns, {now.messages} messages, about {now.tokens} tokens>"
 
 
 def as_sent(instructions: str, earlier: Iterable[Message], turn: Iterable[Message]) -> list[Message]:

@@ -98,6 +98,17 @@ class AnswerInvalid(TurnError):
         )
 
 
+class StoreFailed(TurnError):
+    """The agent's store could not read the conversation, or keep the turn. ``__cause__`` is what it raised.
+
+    Attribute: ``reply``, the answer if it was there; it is in the agent's memory, and not in the store.
+    """
+
+    def __init__(self, agent: str, conversation: str | None, problem: str, reply: object = None) -> None:
+        self.reply = reply
+        super().__init__(agent, conversation, f"was ended: its conversation's store failed: {problem}")
+
+
 class TurnOver(TurnError):
     """Something was said to a turn that has ended already."""
 

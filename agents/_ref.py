@@ -9,7 +9,7 @@ from typing_extensions import TypeVar
 
 from actrio.actors import ActorRef
 from actrio.agents._budget import Account, Budget
-from actrio.agents._conversation import Conversations
+from actrio.agents._conversation import Conversation, Conversations
 from actrio.agents._log import TurnLog
 from actrio.agents._metrics import AgentCounts, AgentMetrics
 from actrio.agents._prompt import Content, LivePrompt, Prompt
@@ -44,7 +44,7 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         self.counts: AgentCounts = AgentCounts()
         self.account: Account | None = None if agent.budget is None else Account(f"agent {self.name!r}", agent.budget)
         self.conversations: Conversations = Conversations(
-            self.name, most=agent.max_conversations, limit=agent.history_limit
+            self.name, most=agent.max_conversations, limit=agent.limit, store=agent.store
         )
 
     @overload
@@ -106,6 +106,10 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
                 yield Turn[OutputT](log)
             finally:
                 log.wish_end("its block was left")
+
+    def conversation(self, key: str) -> Conversation:
+        """What the agent remembers under a key, to read, clear or fork."""
+        return Conversation(key, self.conversations)
 
     def history(self, conversation: str) -> tuple[Message, ...]:
         """What the agent remembers under a key, oldest first: of the turns that are over."""
