@@ -30,10 +30,12 @@ from actrio.agents._errors import (
     TurnError,
     TurnInterrupted,
     TurnOver,
+    TurnRefused,
     TurnTooLong,
 )
 from actrio.agents._events import (
     ApprovalRequested,
+    HandedOver,
     OutputRejected,
     ReasoningChunk,
     Steered,
@@ -49,7 +51,9 @@ from actrio.agents._events import (
     TurnStarted,
     TurnUsage,
 )
+from actrio.agents._goal import Work
 from actrio.agents._metrics import AgentMetrics
+from actrio.agents._middleware import Middleware, ModelCall, ToolCalling, TurnCall, guard_input, guard_output
 from actrio.agents._prices import PRICES
 from actrio.agents._prompt import Prompt
 from actrio.agents._ref import AgentRef
@@ -74,8 +78,11 @@ __all__ = [
     "ConversationSummary",
     "FieldReader",
     "FieldUpdate",
+    "HandedOver",
     "InvalidOutputType",
     "InvalidTool",
+    "Middleware",
+    "ModelCall",
     "NoSuchApproval",
     "OutputRejected",
     "Price",
@@ -95,10 +102,12 @@ __all__ = [
     "ToolCallFinished",
     "ToolCallProgress",
     "ToolCallStarted",
+    "ToolCalling",
     "ToolContext",
     "ToolError",
     "ToolUse",
     "Turn",
+    "TurnCall",
     "TurnCancelled",
     "TurnCompleted",
     "TurnError",
@@ -107,8 +116,12 @@ __all__ = [
     "TurnInterrupted",
     "TurnMessages",
     "TurnOver",
+    "TurnRefused",
     "TurnStarted",
     "TurnTooLong",
     "TurnUsage",
+    "Work",
+    "guard_input",
+    "guard_output",
     "tool",
 ]

@@ -11,6 +11,7 @@ from actrio.agents._budget import BudgetExceeded, PriceMissing, charging
 from actrio.agents._conversation import Remembered
 from actrio.agents._errors import StoreFailed, TurnError, TurnInterrupted
 from actrio.agents._log import TurnLog
+from actrio.agents._middleware import TurnCall, around
 from actrio.agents._prompt import LivePrompt, Prompt
 from actrio.agents._ref import AgentRef
 from actrio.agents._reply import Reply
@@ -59,24 +60,27 @@ class AgentActor(Actor):
         counts = ref.counts
         if self._toolbox is None:
             self._toolbox = Toolbox(agent.name, agent.tools, agent.deps, counts.tools, self._open_workers)
-        steps = Steps(agent, log, conversation.messages, message.messages, self._connect, self._toolbox, counts)
+        steps = Steps(
+            agent, log, conversation.messages, message.messages, self._connect, self._toolbox, counts, message.goal
+        )
         interrupted: str | None = "cut off"
         try:
             with charging(ref.accounts(message.budget)):
-                reply = await steps.run()
+                reply = await self._go(steps, log, conversation.moved_to)
             interrupted = None
-        except trio.Cancelled:
-            interrupted = log.wish = self._why_cancelled(log)
-            counts.turns["cancelled"] += 1
-            raise
         except Exception as error:
             interrupted = f"{type(error).__name__}: {error}"
             log.fail(error)
             counts.turns["failed"] += 1
             raise
+        except BaseException:  # Cancelled, which the nurseries of tools may have put into a group
+            interrupted = log.wish = self._why_cancelled(log)
+            counts.turns["cancelled"] += 1
+            raise
         finally:
             said = steps.messages() if interrupted is None else steps.messages_so_far(interrupted)
             conversation.add(message, *said)
+            conversation.moved_to = steps.moved_to
             ref.conversations.keep(log.conversation, conversation)
             if interrupted is not None:
                 await self._store_rest(ref, log, said)
@@ -84,6 +88,17 @@ class AgentActor(Actor):
         counts.turns["completed"] += 1
         log.complete(reply)
         return reply
+
+    async def _go(self, steps: Steps, log: TurnLog, moved_to: AgentRef[Any] | None) -> Reply[Any]:
+        makers = [one.turn for one in self._agent.middleware if one.turn is not None]
+        if not makers:
+            return await steps.run(moved_to)
+        call = TurnCall(log.agent, log.conversation, steps.asked)
+        async with around(makers, call):
+            steps.asked = call.messages
+            call.reply = await steps.run(moved_to)
+        assert call.reply is not None, "the turn has ended"
+        return call.reply
 
     # What is in memory is kept whatever the store does.
 

@@ -10,6 +10,7 @@ from actrio.actors import Actor, InvalidSpec
 from actrio.agents._actor import AgentActor
 from actrio.agents._budget import Budget, Price
 from actrio.agents._conversation import HistoryLimit
+from actrio.agents._middleware import Middleware
 from actrio.agents._prices import known_price
 from actrio.agents._ref import AgentRef
 from actrio.agents._store import ConversationStore
@@ -17,6 +18,7 @@ from actrio.agents.output import OutputType
 from actrio.agents.tools import Tool, as_tools, check_tools
 from actrio.mailbox import InvalidBound
 from actrio.providers import Message, ModelRequest, Provider, ToolChoice, ToolDefinition, User
+from actrio.providers._names import as_provider
 
 OutputT = TypeVar("OutputT", default=str)
 
@@ -43,6 +45,10 @@ def _unchecked(value: object) -> object:
     return value
 
 
+def _as_middleware(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]:
+    return tuple(middleware)
+
+
 def _as_stop(stop: str | Iterable[str]) -> tuple[str, ...]:
     return (stop,) if isinstance(stop, str) else tuple(stop)
 
@@ -57,7 +63,9 @@ class Agent(Generic[OutputT]):
 
     Args:
         name: The actor's name, unless ``spawn`` is given another.
-        model: A provider: ``LocalProvider()``, ``ScriptedProvider("Hello.")``.
+        model: A name, ``"openai:gpt-5-mini"``, see ``model_named``; or a provider: ``LocalProvider()``,
+            ``ScriptedProvider("Hello.")``. Kept as the provider.
+        description: What it is for, as other agents are told that have it as a tool.
         instructions: What the model is told before every conversation.
         concurrency: How many turns go on at once; of one conversation never more than one.
         history_limit: The most messages that are remembered of a conversation, and sent. Beyond it the oldest turns
@@ -73,6 +81,7 @@ class Agent(Generic[OutputT]):
         tool_choice: Whether the model must call a tool, in its first step; "none": never. See ``ModelRequest``.
         parallel_tool_calls: See ``ModelRequest``.
         deps: What tools get that the model is not told of: {name of a parameter: its value}.
+        middleware: What stands around its turns, model calls and tool calls, the outermost first.
         budget: What all its turns together may cost, over restarts, with what its tools ask of other agents.
         price: What its model costs, for a budget of cost, and for the cost in replies and metrics. None: as
             ``actrio.agents.PRICES`` has it, if it does.
@@ -81,7 +90,8 @@ class Agent(Generic[OutputT]):
             own.
 
     Raises:
-        InvalidSpec: no name, or a model that is no provider.
+        InvalidSpec: no name, or a model that is neither a name nor a provider.
+        UnknownModel: the model's name does not say which.
         InvalidBound: a bound that cannot be.
         InvalidOutputType: JSON cannot carry the output type.
         InvalidTool: a function that cannot be a tool, or two of one name.
@@ -91,8 +101,9 @@ class Agent(Generic[OutputT]):
     kind: ClassVar[str] = "agent"  # what metrics and the tree call it
 
     name: str
-    model: Provider
+    model: Provider = field(converter=as_provider)
     instructions: str = ""
+    description: str = field(default="", kw_only=True)
     concurrency: int = field(default=DEFAULT_CONCURRENCY, kw_only=True)
     history_limit: int = field(default=DEFAULT_HISTORY_LIMIT, kw_only=True)
     history_tokens: int | None = field(default=None, kw_only=True)
@@ -109,6 +120,7 @@ class Agent(Generic[OutputT]):
     tool_choice: ToolChoice = field(default="auto", kw_only=True)
     parallel_tool_calls: bool | None = field(default=None, kw_only=True)
     deps: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True, hash=False)
+    middleware: tuple[Middleware, ...] = field(default=(), kw_only=True, converter=_as_middleware)
     budget: Budget | None = field(default=None, kw_only=True)
     price: Price | None = field(default=None, kw_only=True)
     max_steps: int = field(default=DEFAULT_MAX_STEPS, kw_only=True)
@@ -124,7 +136,8 @@ class Agent(Generic[OutputT]):
             raise InvalidSpec(str(name), "an agent's name is a text, not empty and without '/'")
         if not isinstance(model, Provider):
             problem = (
-                f"model={model!r} is no provider. Give one: LocalProvider(), or ScriptedProvider('Hello.') in a test"
+                f"model={model!r} is no provider. Give one, or a name: LocalProvider(), 'openai:gpt-5-mini', or "
+                "ScriptedProvider('Hello.') in a test"
             )
             raise InvalidSpec(name, problem)
         for setting, least in _LEAST.items():

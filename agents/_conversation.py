@@ -3,7 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Iterable
-from typing import Self
+from typing import Any, Self
 
 import trio
 from attrs import frozen
@@ -30,7 +30,7 @@ class Remembered:
     exceeded. So the history always begins with what a user said, and no tool call is parted from its result.
     """
 
-    __slots__ = ("_last", "_limit", "_messages", "_tokens", "_turns")
+    __slots__ = ("_last", "_limit", "_messages", "_tokens", "_turns", "moved_to")
 
     def __init__(self, limit: HistoryLimit, turns: Iterable[TurnMessages] = ()) -> None:
         self._limit = limit
@@ -39,6 +39,7 @@ class Remembered:
         self._messages = 0
         self._tokens = 0
         self._last: object = None  # what the last turn answered
+        self.moved_to: Any = None  # the ref of the agent that the conversation was handed to
         for turn in turns:
             self.add(None, *turn)
 
@@ -78,7 +79,7 @@ class Remembered:
         """Forget all."""
         self._turns.clear()
         self._messages = self._tokens = 0
-        self._last = None
+        self._last = self.moved_to = None
 
     def _forget(self, turn: tuple[TurnMessages, int]) -> None:
         self._messages -= len(turn[0])

@@ -98,6 +98,15 @@ class AnswerInvalid(TurnError):
         )
 
 
+class TurnRefused(TurnError):
+    """A guardrail refused the turn. Attributes: ``stage`` ("input" or "output"), ``reason``."""
+
+    def __init__(self, agent: str, conversation: str | None, stage: str, reason: str) -> None:
+        self.stage = stage
+        self.reason = reason
+        super().__init__(agent, conversation, f"was refused, for its {stage}: {reason}")
+
+
 class StoreFailed(TurnError):
     """The agent's store could not read the conversation, or keep the turn. ``__cause__`` is what it raised.
 

@@ -95,6 +95,14 @@ class OutputRejected:
 
 
 @frozen
+class HandedOver:
+    """Another agent goes on with the conversation; what follows happens in its turn."""
+
+    sequence: int
+    agent: str
+
+
+@frozen
 class TurnUsage:
     """What the step that has just ended cost, where the provider tells."""
 
@@ -139,6 +147,7 @@ TurnEvent: TypeAlias = (
     | ApprovalRequested
     | Steered
     | OutputRejected
+    | HandedOver
     | TurnUsage
     | TurnCompleted
     | TurnFailed

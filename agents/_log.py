@@ -1,15 +1,19 @@
 """The record of one turn: written once, by the agent; read by anybody, at any time."""
 
 from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
 import trio
+from attrs import evolve
 
 from actrio.agents._approvals import Approvals
 from actrio.agents._errors import SteeringFull, TurnInterrupted, TurnOver, TurnTooLong
 from actrio.agents._events import (
     ApprovalRequested,
+    HandedOver,
     OutputRejected,
     ReasoningChunk,
     Steered,
@@ -47,7 +51,7 @@ class TurnLog:
     """
 
     __slots__ = (
-        "_events", "_next", "_said", "_steering", "_traceback", "agent", "approvals", "conversation", "error",
+        "_events", "_next", "_other", "_said", "_steering", "_traceback", "agent", "approvals", "conversation", "error",
         "max_events", "over", "reply", "scope", "wish",
     )  # fmt: skip
 
@@ -67,6 +71,7 @@ class TurnLog:
         self._next = 0
         self._said: list[str] = []  # the text of this step, so far
         self._steering: deque[str] = deque()
+        self._other: TurnLog | None = None  # the turn of the agent that goes on with this one
 
     # What happens. Each raises TurnTooLong, and nothing was written, if there are too many events.
 
@@ -118,12 +123,54 @@ class TurnLog:
         """Write that the answer is not what it is to be."""
         self._add(OutputRejected(self._next, problem))
 
+    def hand_off(self, agent: str) -> None:
+        """Write that another agent goes on."""
+        self._said.clear()
+        self._add(HandedOver(self._next, agent))
+
+    def add_foreign(self, event: TurnEvent) -> None:
+        """Write what happens in the turn of the agent that goes on; its beginning and its end are not this turn's."""
+        if isinstance(event, TextChunk):
+            self.add_text(event.text)
+        elif isinstance(event, ReasoningChunk):
+            self.add_reasoning(event.text)
+        elif not isinstance(event, TurnStarted | TurnCompleted | TurnFailed | TurnCancelled):
+            if isinstance(event, StepStarted):
+                self._said.clear()
+            self._add(evolve(event, sequence=self._next))
+
+    @contextmanager
+    def following(self, other: "TurnLog") -> Generator[None]:
+        """Inside, what readers say goes to the turn of the agent that goes on."""
+        self._other = other
+        for text in self._steering:
+            other.steer(text)
+        self._steering.clear()
+        try:
+            yield
+        finally:
+            self._other = None
+
     # What readers say
+
+    def give_verdict(self, call_id: str, verdict: Verdict) -> None:
+        """Say it to a call that waits for approval. Raises: NoSuchApproval."""
+        if self._other is None or call_id in self.approvals.waiting:
+            self.approvals.give(call_id, verdict)
+        else:
+            self._other.give_verdict(call_id, verdict)
+
+    def waiting_for_approval(self) -> tuple[str, ...]:
+        """The ids of the calls that wait."""
+        return self.approvals.waiting + (() if self._other is None else self._other.waiting_for_approval())
 
     def steer(self, text: str) -> None:
         """Keep a text for the model's next call. Raises: TurnOver, SteeringFull."""
         if self.over.is_set():
             raise TurnOver(self.agent, self.conversation)
+        if self._other is not None and not self._other.over.is_set():
+            self._other.steer(text)
+            return
         if len(self._steering) >= MAX_STEERING:
             raise SteeringFull(self.agent, self.conversation, MAX_STEERING)
         self._steering.append(text)

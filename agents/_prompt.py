@@ -6,6 +6,7 @@ from typing import Any, TypeAlias, cast
 from attrs import Attribute, field, frozen
 
 from actrio.agents._budget import Budget
+from actrio.agents._goal import Goal
 from actrio.agents._log import TurnLog
 from actrio.agents._reply import Reply
 from actrio.mailbox import Request
@@ -25,8 +26,10 @@ def as_messages(content: Content) -> tuple[Message, ...]:
         messages: tuple[Message, ...] = (content,)
     else:
         messages = _from_many(content)
-    if not isinstance(messages[-1], User):
-        raise ValueError(f"the last of the messages is what the agent is asked: a User, not {messages[-1]!r}")  # noqa: TRY004 - the type is right, the order is not
+    if not isinstance(messages[-1], User | ToolResult):
+        raise ValueError(  # noqa: TRY004 - the type is right, the order is not
+            f"the last of the messages is what the agent is asked, a User, or a ToolResult; not {messages[-1]!r}"
+        )
     return messages
 
 
@@ -56,9 +59,11 @@ class Prompt(Request[Reply[Any]]):
     """What an agent is asked: ``await ref.ask(Prompt("Hello.", conversation="u1"))``, or told.
 
     Args:
-        messages: What to say to the model: a text, texts and images, or messages of which the last is a ``User``.
+        messages: What to say to the model: a text, texts and images, or messages of which the last is a ``User``, or
+            a ``ToolResult``.
         conversation: The key of the conversation to go on with. None: it stands for itself and is not remembered.
         budget: What the turn may cost.
+        goal: What to work for until it is done, see ``AgentRef.work``.
 
     Raises:
         TypeError, ValueError: either cannot be that.
@@ -68,6 +73,7 @@ class Prompt(Request[Reply[Any]]):
     conversation: str | None = field(default=None, validator=_key)
 
     budget: Budget | None = field(default=None, kw_only=True)
+    goal: Goal | None = field(default=None, kw_only=True)
 
     @property
     def text(self) -> str:

@@ -1,8 +1,9 @@
 """How one talks to an agent."""
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, TypeVarTuple, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVarTuple, overload
 
 import trio
 from typing_extensions import TypeVar
@@ -10,12 +11,15 @@ from typing_extensions import TypeVar
 from actrio.actors import ActorRef
 from actrio.agents._budget import Account, Budget
 from actrio.agents._conversation import Conversation, Conversations
+from actrio.agents._goal import Work, make_goal
 from actrio.agents._log import TurnLog
 from actrio.agents._metrics import AgentCounts, AgentMetrics
 from actrio.agents._prompt import Content, LivePrompt, Prompt
 from actrio.agents._reply import Reply
 from actrio.agents._turn import Turn
-from actrio.mailbox import AskEnvelope, Request, open_ask
+from actrio.agents.tools import Completed, HandedOff, Tool, tool
+from actrio.mailbox import AskEnvelope, Inbox, Request, open_ask
+from actrio.mailbox._working import current_inbox
 from actrio.providers import Message
 
 if TYPE_CHECKING:
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 OutputT = TypeVar("OutputT", default=str)
 Ts = TypeVarTuple("Ts")
+
+_TEXT: Any = str  # a result unless another is wanted
 
 
 class AgentRef(ActorRef[Prompt], Generic[OutputT]):
@@ -89,7 +95,12 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
 
     @asynccontextmanager
     async def run(
-        self, content: Content, *, conversation: str | None = None, budget: Budget | None = None
+        self,
+        content: Content,
+        *,
+        conversation: str | None = None,
+        budget: Budget | None = None,
+        on_leave: Literal["cancel", "continue"] = "cancel",
     ) -> AsyncGenerator[Turn[OutputT]]:
         """Have the agent answer, and read while it does: ``async with ref.run("Hello.") as turn``.
 
@@ -97,15 +108,74 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         and leaves when the model's stream is closed; so does cancelling the caller, and its deadline. The turn can
         still be read after the block. What ends the turn is told to those who read it, and not raised here.
 
+        With ``on_leave="continue"`` it goes on under the agent, whatever becomes of the caller, until it ends by
+        itself, or the runtime does; entering does not wait, and readers are told if the agent does not take it.
+
         Raises: as :meth:`ask`, on entering; nothing of its own on leaving.
         """
         log = self.make_log(conversation)
         prompt = LivePrompt(content, conversation, budget=budget, log=log)
+        if on_leave == "continue":
+            self._node.runtime.nursery.start_soon(_see_through, self._inbox, prompt, name=f"turn of {self.name}")
+            yield Turn[OutputT](log)
+            return
         async with open_ask(self._inbox, prompt) as pending, _beside(_follow, pending, log):
             try:
                 yield Turn[OutputT](log)
             finally:
                 log.wish_end("its block was left")
+
+    async def work(
+        self,
+        task: Content,
+        *,
+        result: type[R] = _TEXT,
+        max_steps: int | None = None,
+        conversation: str | None = None,
+        budget: Budget | None = None,
+    ) -> Work[R]:
+        """Have the agent work on a task until its model says that it is done: by calling a tool, with a typed result.
+
+        The model is told to go on whenever it stops without that. ``max_steps`` bounds how often it is called, by
+        default as the agent has it; when that is reached the work ends as not completed. Else as :meth:`ask`.
+
+        Raises: as :meth:`ask`; InvalidTool: JSON cannot carry the result's type.
+        """
+        goal = make_goal(result, max_steps)
+        reply = await super().ask(Prompt(task, conversation, budget=budget, goal=goal))
+        end = reply.data
+        completed = isinstance(end, Completed)
+        found: Any = end.result if isinstance(end, Completed) else None
+        return Work(completed, found, reply.steps, reply.duration, reply)
+
+    def as_tool(
+        self, *, name: str | None = None, description: str | None = None, timeout: float | None = None
+    ) -> Tool[..., Any]:
+        """This agent as a tool of another: its model asks with a text, and is told the answer.
+
+        Deadline, cancellation and budget of the one who asks hold for this one too.
+
+        Raises: InvalidTool: a tool cannot have that name.
+        """
+
+        async def ask(request: str) -> Any:
+            return (await self.ask(request)).data
+
+        said = description or self._agent.description or f"Ask {self.name}, which answers in text."
+        return tool(name=name or _as_tool_name(self.name), description=said, timeout=timeout)(ask)
+
+    def as_hand_off(self, *, name: str | None = None, description: str | None = None) -> Tool[..., Any]:
+        """A tool with which another agent's model hands the conversation over to this agent.
+
+        This one then answers, in that turn already, with all that was said before, and in all further turns of the
+        conversation. Raises: as :meth:`as_tool`.
+        """
+
+        async def hand_off() -> None:
+            raise HandedOff(self)
+
+        said = description or f"Hand the conversation over to {self.name}. {self._agent.description}".strip()
+        return tool(name=name or f"hand_off_to_{_as_tool_name(self.name)}", description=said)(hand_off)
 
     def conversation(self, key: str) -> Conversation:
         """What the agent remembers under a key, to read, clear or fork."""
@@ -131,6 +201,10 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         return TurnLog(self.name, conversation, self._agent.max_events)
 
 
+def _as_tool_name(name: str) -> str:
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", name.rpartition("/")[2])[:50]
+
+
 async def _follow(pending: AskEnvelope[object], log: TurnLog) -> None:
     """Wait until the agent has dealt with a prompt, and end its turn if the agent did not."""
     try:
@@ -140,6 +214,18 @@ async def _follow(pending: AskEnvelope[object], log: TurnLog) -> None:
         log.fail(error)
     finally:
         log.interrupt(log.wish or "who asked for it was cancelled")
+
+
+async def _see_through(inbox: Inbox[Any], prompt: LivePrompt) -> None:
+    """Have an agent deal with a prompt for nobody's sake but its readers'."""
+    current_inbox.set(None)
+    try:
+        async with open_ask(inbox, prompt) as pending:
+            await _follow(pending, prompt.log)
+    except Exception as error:  # noqa: BLE001 - every reader of the turn gets it
+        prompt.log.fail(error)
+    finally:
+        prompt.log.interrupt("the runtime ended")
 
 
 @asynccontextmanager

@@ -4,21 +4,26 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
+from attrs import evolve
 
 from actrio.agents._answer import Answer
 from actrio.agents._budget import Reservation
 from actrio.agents._conversation import as_sent
 from actrio.agents._errors import AnswerInvalid, TooManySteps
+from actrio.agents._goal import GO_ON, Goal
+from actrio.agents._hand_over import hand_over
 from actrio.agents._history import TurnHistory
 from actrio.agents._log import TurnLog
 from actrio.agents._metrics import AgentCounts
+from actrio.agents._middleware import ModelCall, ToolCalling, around
 from actrio.agents._reply import Reply
 from actrio.agents.output import OutputInvalid
-from actrio.agents.tools import ToolUse, Verdict
-from actrio.providers import Connection, FinishReason, Message, ToolCall, Usage, User
+from actrio.agents.tools import Completed, HandedOff, ToolError, ToolUse, TurnEnds, Verdict
+from actrio.providers import Connection, FinishReason, Message, ModelRequest, ToolCall, Usage, User
 
 if TYPE_CHECKING:
     from actrio.agents._agent import Agent
+    from actrio.agents._ref import AgentRef
     from actrio.agents.tools import Toolbox
 
 # What the model is told of an answer that is not of the agent's output type.
@@ -38,6 +43,10 @@ class Steps:
         connect: Gives the open model.
         toolbox: The agent's tools.
         counts: What it comes to is counted there.
+        goal: What it works for, if it is to work until that is done.
+
+    Attributes:
+        moved_to: The agent that the conversation is with after this turn; None if it is with this one.
     """
 
     def __init__(
@@ -49,6 +58,7 @@ class Steps:
         connect: Callable[[], Awaitable[Connection]],
         toolbox: "Toolbox",
         counts: AgentCounts,
+        goal: Goal | None,
     ) -> None:
         self.agent: str = log.agent
         self.conversation: str | None = log.conversation
@@ -57,7 +67,10 @@ class Steps:
         self._earlier = earlier
         self._history = TurnHistory(tuple(asked))
         self._connect = connect
-        self._toolbox = toolbox
+        self._toolbox = toolbox if goal is None else toolbox.plus(goal.tool)
+        self._goal = goal
+        self._most: int = (goal and goal.max_steps) or agent.max_steps
+        self.moved_to: AgentRef[Any] | None = None
         self._counts = counts
         self._began = trio.current_time()
         self._answering = False  # the model is being called, and its answer is not in the history yet
@@ -69,24 +82,62 @@ class Steps:
         self._uses_of_step: dict[str, ToolUse] = {}  # {id of the call: what came of it}
         self._first_text_at: float | None = None
 
-    async def run(self) -> Reply[Any]:
+    async def run(self, moved_to: "AgentRef[Any] | None" = None) -> Reply[Any]:
         """Go through them. Cancelling it closes the model's stream and stops the tools.
+
+        A conversation that has moved to another agent is that one's to answer in.
 
         Raises:
             ProviderError: the model, its server or the connection failed.
             BudgetExceeded, PriceMissing: not enough is left for the next call of the model.
             TooManySteps, TurnTooLong, AnswerInvalid: see there.
         """
-        while self._steps < self._definition.max_steps:
+        if moved_to is not None:
+            return await self._hand_over(moved_to, self.asked)
+        reason: FinishReason = "stop"
+        while self._steps < self._most:
             answer, reason = await self._call_model()
             if answer.calls:
-                await self._call_tools(tuple(answer.calls))
-            elif not self._steer() and (data := self._read_output()) is not None:
+                end = await self._call_tools(tuple(answer.calls))
+                if isinstance(end, HandedOff):
+                    return await self._hand_over(end.target, (*self._earlier, *self._history.messages()))
+                if isinstance(end, Completed):
+                    return self._reply(end, reason)
+            elif self._steer():
+                continue
+            elif self._goal is not None:
+                self._history.ask(User(GO_ON))
+            elif (data := self._read_output()) is not None:
                 return self._reply(data[0], reason)
-        self._steer()
-        raise TooManySteps(
-            self.agent, self.conversation, self._definition.max_steps, self._log.text(), tuple(self._uses)
+        if self._goal is not None:
+            return self._reply(None, reason)
+        raise TooManySteps(self.agent, self.conversation, self._most, self._log.text(), tuple(self._uses))
+
+    async def _hand_over(self, target: "AgentRef[Any]", messages: tuple[Message, ...]) -> Reply[Any]:
+        """Let another agent go on; its answer is this turn's."""
+        self._answering = True
+        theirs = await hand_over(target, messages, self._log)
+        self._answering = False
+        self._history.answer(theirs.text, (), ())
+        self.moved_to = target
+        mine = self._reply(theirs.data, theirs.finish_reason)
+        return evolve(
+            mine,
+            text=theirs.text,
+            usage=mine.usage + theirs.usage,
+            cost=mine.cost + theirs.cost,
+            steps=mine.steps + theirs.steps,
+            tool_uses=(*mine.tool_uses, *theirs.tool_uses),
         )
+
+    @property
+    def asked(self) -> tuple[Message, ...]:
+        """What the turn was asked. May be set before it runs."""
+        return self._history.messages()
+
+    @asked.setter
+    def asked(self, messages: tuple[Message, ...]) -> None:
+        self._history = TurnHistory(messages)
 
     def messages(self) -> tuple[Message, ...]:
         """What the turn adds to the conversation, when it has ended by itself."""
@@ -109,14 +160,27 @@ class Steps:
         answer = Answer(self._log)
         self._answering = True
         try:
-            connection = await self._connect()
-            async with connection.stream(request) as stream:
-                reason = await answer.read(stream, self._definition.model.name)
+            reason = await self._send(request, answer)
         finally:
             self._settle(answer, reservation)
         self._history.answer(self._log.text(), tuple(answer.calls), tuple(answer.reasoning))
         self._answering = False
         return answer, reason
+
+    async def _send(self, request: ModelRequest, answer: Answer) -> FinishReason:
+        makers = [one.model for one in self._definition.middleware if one.model is not None]
+        if not makers:
+            return await self._read(request, answer)
+        call = ModelCall(self.agent, self.conversation, self._steps, request)
+        async with around(makers, call):
+            reason = await self._read(call.request, answer)
+            call.text, call.calls, call.usage = self._log.text(), tuple(answer.calls), answer.usage
+        return reason
+
+    async def _read(self, request: ModelRequest, answer: Answer) -> FinishReason:
+        connection = await self._connect()
+        async with connection.stream(request) as stream:
+            return await answer.read(stream, self._definition.model.name)
 
     def _settle(self, answer: Answer, reservation: Reservation) -> None:
         counts = self._counts
@@ -132,13 +196,15 @@ class Steps:
                 self._first_text_at = answer.first_text_at
                 counts.first_text.record(answer.first_text_at - self._began)
 
-    async def _call_tools(self, calls: tuple[ToolCall, ...]) -> None:
+    async def _call_tools(self, calls: tuple[ToolCall, ...]) -> TurnEnds | None:
+        """Run them; what ends the turn, if one of them does."""
         self._uses_of_step.clear()
         try:
             await self._toolbox.call_all(calls, self)
         finally:
             ended = self._uses_of_step
             self._uses.extend(ended[call.id] for call in calls if call.id in ended)
+        return next((use.value for use in ended.values() if isinstance(use.value, TurnEnds)), None)
 
     def _steer(self) -> bool:
         """Take what was said to the turn meanwhile into the history; whether there was anything."""
@@ -199,6 +265,23 @@ class Steps:
         self._uses_of_step[use.call.id] = use
         self._history.end_call(use)
         self._log.call_ended(use)
+
+    async def around(self, call: ToolCall, use: Callable[[ToolCall], Awaitable[ToolUse]]) -> ToolUse:
+        """Run a call within what stands around this agent's tool calls."""
+        makers = [one.tool for one in self._definition.middleware if one.tool is not None]
+        if not makers:
+            return await use(call)
+        calling = ToolCalling(self.agent, self.conversation, call)
+        try:
+            async with around(makers, calling):
+                calling.use = await use(calling.call)
+        except Exception as error:  # noqa: BLE001 - the model is told, as of any failure of a tool
+            text = (
+                error.text if isinstance(error, ToolError) else f"{call.name} failed: {type(error).__name__}: {error}"
+            )
+            return ToolUse(call, "failed", text, error=error, attempts=0)
+        assert calling.use is not None, "the call has ended"
+        return evolve(calling.use, call=call)
 
     async def approval(self, call: ToolCall) -> Verdict:
         """Ask for approval, and wait for it."""

@@ -34,6 +34,11 @@ class Turn(Generic[OutputT]):
         self._log = log
 
     @property
+    def log(self) -> TurnLog:
+        """Its record. For the agent that hands over to this one."""
+        return self._log
+
+    @property
     def conversation(self) -> str | None:
         """The key of its conversation; None if it stands for itself."""
         return self._log.conversation
@@ -99,18 +104,18 @@ class Turn(Generic[OutputT]):
     @property
     def waiting_for_approval(self) -> tuple[str, ...]:
         """The ids of the calls that wait for approval."""
-        return self._log.approvals.waiting
+        return self._log.waiting_for_approval()
 
     def approve(self, call_id: str) -> None:
         """Let a call go on that waits for approval; any number may wait, answered in any order. Not a checkpoint.
 
         Raises: NoSuchApproval: it does not wait.
         """
-        self._log.approvals.give(call_id, Verdict(approved=True))
+        self._log.give_verdict(call_id, Verdict(approved=True))
 
     def deny(self, call_id: str, reason: str = "") -> None:
         """Have a call that waits for approval not made; the model is told, with the reason. As :meth:`approve`."""
-        self._log.approvals.give(call_id, Verdict(approved=False, reason=reason))
+        self._log.give_verdict(call_id, Verdict(approved=False, reason=reason))
 
     def cancel(self) -> None:
         """Stop the model. Returns at once; the turn is over when its stream is closed.

@@ -12,7 +12,7 @@
 
 from actrio.agents.tools._context import ToolContext
 from actrio.agents.tools._counts import ToolCounts
-from actrio.agents.tools._errors import InvalidTool, ToolError
+from actrio.agents.tools._errors import Completed, HandedOff, InvalidTool, ToolError, TurnEnds
 from actrio.agents.tools._pydantic import decode_model, encode_model, model_schema
 from actrio.agents.tools._run import Workers, open_workers
 from actrio.agents.tools._tool import RunIn, Tool, tool
@@ -20,6 +20,8 @@ from actrio.agents.tools._toolbox import Toolbox, as_tools, check_tools
 from actrio.agents.tools._use import Outcome, ToolUse, TurnOfCalls, Verdict
 
 __all__ = [
+    "Completed",
+    "HandedOff",
     "InvalidTool",
     "Outcome",
     "RunIn",
@@ -29,6 +31,7 @@ __all__ = [
     "ToolError",
     "ToolUse",
     "Toolbox",
+    "TurnEnds",
     "TurnOfCalls",
     "Verdict",
     "Workers",

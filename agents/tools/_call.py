@@ -9,7 +9,7 @@ import msgspec
 import trio
 
 from actrio.agents.tools._context import ToolContext
-from actrio.agents.tools._errors import ToolError
+from actrio.agents.tools._errors import ToolError, TurnEnds
 from actrio.agents.tools._pydantic import encode_model
 from actrio.agents.tools._run import Runner, place_limiter
 from actrio.agents.tools._signature import BadArguments, Signature
@@ -90,6 +90,8 @@ class Call:
             try:
                 value = await self._runner.run(self._tool, arguments)
                 return self._ended("done", as_text(value), value=value)
+            except TurnEnds as end:
+                return self._ended("done", f"{end}.", value=end)
             except ToolError as error:
                 return self._ended("failed", error.text, error=error)
             except Exception as error:  # noqa: BLE001 - the model is told

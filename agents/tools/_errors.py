@@ -1,5 +1,7 @@
 """What can be wrong with a tool, or with how it is used."""
 
+from typing import Any
+
 from actrio.mailbox import ActrioError
 
 
@@ -10,6 +12,26 @@ class InvalidTool(ActrioError):
         self.tool = tool
         self.problem = problem
         super().__init__(f"{tool!r} cannot be a tool: {problem}")
+
+
+class TurnEnds(Exception):
+    """Raised by a tool of actrio's own: the call is done, and the turn goes on otherwise than by calling the model."""
+
+
+class Completed(TurnEnds):
+    """The task is done. Attribute: ``result``."""
+
+    def __init__(self, result: object) -> None:
+        self.result = result
+        super().__init__("the task is done")
+
+
+class HandedOff(TurnEnds):
+    """Another agent goes on. Attribute: ``target``, its ref."""
+
+    def __init__(self, target: Any) -> None:
+        self.target = target
+        super().__init__(f"the conversation is with {target.name} now")
 
 
 class ToolError(ActrioError):

@@ -1,6 +1,7 @@
 """The tools of one agent, and running what its model calls."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any, cast
 
 import trio
@@ -69,6 +70,13 @@ class Toolbox:
         self._runner = Runner(agent, counts, open_workers)
         self.definitions: tuple[ToolDefinition, ...] = check_tools(self._tools.values(), self._given)
 
+    def plus(self, one: Tool[..., Any]) -> "Toolbox":
+        """With one more tool, for one turn. Raises: InvalidTool: its name is taken."""
+        more = copy(self)
+        more._tools = {**self._tools, one.name: one}
+        more.definitions = check_tools((*self._tools.values(), one), self._given)
+        return more
+
     async def call_all(self, calls: Sequence[ToolCall], turn: TurnOfCalls) -> None:
         """Run all calls at once, each with an end of its own: one that fails leaves the others alone.
 
@@ -84,6 +92,9 @@ class Toolbox:
             for call in calls:
                 nursery.start_soon(self._call, call, turn, name=f"tool {call.name}")
 
+    async def _run(self, tool: Tool[..., Any], turn: TurnOfCalls, call: ToolCall) -> ToolUse:
+        return await Call(tool, tool.signature(self._given), call, turn, self._deps, self._runner).use()
+
     async def _call(self, call: ToolCall, turn: TurnOfCalls) -> None:
         began = trio.current_time()
         tool = self._tools.get(call.name)
@@ -91,7 +102,10 @@ class Toolbox:
             there = ", ".join(self._tools) or "none"
             use = ToolUse(call, "unknown tool", f"There is no tool {call.name!r}. There are: {there}.", attempts=0)
         else:
-            use = await Call(tool, tool.signature(self._given), call, turn, self._deps, self._runner).use()
+            signature = tool.signature(self._given)
+            use = await turn.around(
+                call, lambda call: Call(tool, signature, call, turn, self._deps, self._runner).use()
+            )
         self._counts.calls["(unknown)" if tool is None else tool.name, use.outcome] += 1
         self._counts.retries += max(0, use.attempts - 1)
         turn.call_ended(evolve(use, duration=trio.current_time() - began))

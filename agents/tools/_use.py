@@ -1,5 +1,6 @@
 """One use of a tool: a call of the model's and what came of it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal, Protocol, TypeAlias
 
 from attrs import field, frozen
@@ -7,9 +8,7 @@ from attrs import field, frozen
 from actrio.providers import ToolCall, ToolResult
 
 # What came of a call. All but "done" are told to the model as a failure, in words it can act on.
-Outcome: TypeAlias = Literal[
-    "done", "failed", "timed out", "bad arguments", "unknown tool", "denied", "cancelled", "handed off"
-]
+Outcome: TypeAlias = Literal["done", "failed", "timed out", "bad arguments", "unknown tool", "denied"]
 
 
 @frozen
@@ -37,7 +36,7 @@ class ToolUse:
     @property
     def result(self) -> ToolResult:
         """The message for the model."""
-        return ToolResult(self.call.id, self.text, failed=self.outcome not in ("done", "handed off"))
+        return ToolResult(self.call.id, self.text, failed=self.outcome != "done")
 
 
 @frozen
@@ -71,6 +70,10 @@ class TurnOfCalls(Protocol):
 
     def call_ended(self, use: ToolUse) -> None:
         """The call has its result. Exactly once a call, unless the turn is cancelled."""
+        ...
+
+    async def around(self, call: ToolCall, use: "Callable[[ToolCall], Awaitable[ToolUse]]") -> ToolUse:
+        """Run a call within what stands around this agent's tool calls."""
         ...
 
     async def approval(self, call: ToolCall) -> Verdict:

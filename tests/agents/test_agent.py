@@ -3,7 +3,8 @@ import pytest
 from actrio.actors import InvalidSpec, Runtime, open_runtime
 from actrio.agents import Agent, AgentRef
 from actrio.mailbox import InvalidBound
-from actrio.providers import Assistant, System, User
+from actrio.providers import Assistant, LocalProvider, System, User
+from actrio.providers._errors import UnknownModel
 from actrio.testing import Say, ScriptedProvider
 
 
@@ -43,9 +44,19 @@ async def test_without_instructions_there_is_no_system_message(runtime: Runtime)
     assert model.requests[0].messages == (User("Well?"),)
 
 
-def test_a_name_of_a_model_is_refused_with_what_to_pass_instead() -> None:
-    with pytest.raises(InvalidSpec, match=r"'gpt' is no provider\. Give one: LocalProvider\(\)"):
-        Agent("a", "gpt")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+def test_a_model_may_be_named() -> None:
+    assert Agent("a", "local:").model == LocalProvider()
+    assert Agent("a", model="local:/m.gguf") == Agent("a", LocalProvider("/m.gguf"))
+
+
+def test_a_name_that_does_not_say_which_model_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(UnknownModel, match=r"'gpt-5' has no prefix\. Did you mean 'openai:gpt-5'\?.*anthropic, local"):
+        Agent("a", "gpt-5")
+
+
+def test_what_is_no_model_is_refused_with_what_to_pass_instead() -> None:
+    with pytest.raises(InvalidSpec, match=r"model=7 is no provider\. Give one, or a name: LocalProvider\(\)"):
+        Agent("a", 7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("name", ["", "a/b"])
