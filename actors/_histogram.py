@@ -9,6 +9,7 @@ from msgspec import Struct
 STEPS_PER_DOUBLING = 4  # bucket width 2 ** (1/4), so a bucket's middle is at most 9 % off any value in it
 _SHORTEST = 1e-6  # seconds
 _DOUBLINGS = 32  # up to more than an hour
+FRESH = 16  # at most so many durations less one wait to be sorted in; more is faster, and takes 32 bytes each
 BOUNDS = tuple(_SHORTEST * 2 ** (step / STEPS_PER_DOUBLING) for step in range(_DOUBLINGS * STEPS_PER_DOUBLING + 1))
 
 
@@ -26,34 +27,44 @@ class Durations:
 class Histogram(Struct, gc=False):
     """Counts of durations in buckets of fixed bounds; only buckets that were hit take memory.
 
-    Attributes: ``counts``, {index into BOUNDS from the right: how many}; ``longest``, in seconds.
+    Attributes:
+        fresh: Durations in seconds that are in no bucket yet. Whoever appends to it calls :meth:`sort_in` when there
+            are ``FRESH`` or more: many at once cost a fraction of each alone.
+        counts: {index into BOUNDS from the right: how many}; None before the first.
+        longest: In seconds, of those in buckets.
     """
 
-    counts: dict[int, int] = {}  # msgspec makes each its own
+    fresh: list[float] = []  # msgspec makes each its own
+    counts: dict[int, int] | None = None
     longest: float = 0.0
 
     def record(self, seconds: float) -> None:
         """Count one duration. Those under a microsecond share the first bucket."""
-        bucket = bisect_right(BOUNDS, seconds)
-        self.counts[bucket] = self.counts.get(bucket, 0) + 1
-        if seconds > self.longest:
-            self.longest = seconds
+        self.fresh.append(seconds)
+        if len(self.fresh) >= FRESH:
+            self.sort_in()
 
-    def record_all(self, durations: list[float]) -> None:
-        """Count many at once, for half the price of each alone: by buckets, not one by one. Sorts the list."""
-        durations.sort()
-        counts, start, total = self.counts, 0, len(durations)
+    def sort_in(self) -> None:
+        """Count what is fresh: by buckets, not one by one."""
+        fresh = self.fresh
+        if not fresh:
+            return
+        fresh.sort()
+        self.longest = max(self.longest, fresh[-1])
+        if self.counts is None:
+            self.counts = {}
+        counts, start, total = self.counts, 0, len(fresh)
         while start < total:
-            bucket = bisect_right(BOUNDS, durations[start])
-            end = total if bucket == len(BOUNDS) else bisect_left(durations, BOUNDS[bucket], start)
+            bucket = bisect_right(BOUNDS, fresh[start])
+            end = total if bucket == len(BOUNDS) else bisect_left(fresh, BOUNDS[bucket], start)
             counts[bucket] = counts.get(bucket, 0) + end - start
             start = end
-        if total:
-            self.longest = max(self.longest, durations[-1])
+        fresh.clear()
 
     def snapshot(self) -> Durations:
         """The summary so far."""
-        counts = sorted(self.counts.items())
+        self.sort_in()
+        counts = sorted((self.counts or {}).items())
         total = sum(count for _, count in counts)
         if not total:
             return Durations()

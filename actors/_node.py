@@ -9,12 +9,15 @@ from attrs import frozen
 
 from actrio.actors._lifecycle import Signal, State, advance
 from actrio.actors._metrics import ActorMetrics
-from actrio.mailbox import ActorStopped, DeadReason, Envelope, Inbox
+from actrio.mailbox import ActorStopped, Inbox
 
 if TYPE_CHECKING:
     from actrio.actors._ref import ActorRef
     from actrio.actors._runtime import Runtime
     from actrio.actors._spec import ChildSpec
+
+# Looked up once: a member of an enum costs several times what a global does, and every spawn uses these.
+_NEW, _START, _STARTED = State.NEW, Signal.START, Signal.STARTED
 
 
 @frozen
@@ -80,7 +83,7 @@ class Node:
         self.parent: Node | None = parent
         self.spec: ChildSpec = spec
         self.name: str = name
-        self.state: State = State.NEW
+        self.state: State = _NEW
         self.inbox: Inbox[Any] = self._make_inbox()
         self.ref: ActorRef[Any] = runtime.make_ref(self, spec)
         self.inbox.owner = self.ref
@@ -104,11 +107,8 @@ class Node:
             overflow=spec.overflow,
             concurrency=spec.concurrency,
             clock=self.runtime.clock,
-            on_dead=self._bury,
+            on_dead=self.runtime.bury,
         )
-
-    def _bury(self, envelope: Envelope[Any], reason: DeadReason) -> None:
-        self.runtime.bury(self.ref, envelope, reason)
 
     def move(self, signal: Signal) -> None:
         """Follow the life-cycle table."""
@@ -139,7 +139,7 @@ class Node:
         Raises what building it raised, or ActorStopped if :meth:`end` came meanwhile; the state is then DOWN.
         """
         self.for_good = False
-        self.state = advance(self.state, Signal.START)
+        self.state = advance(self.state, _START)
         try:
             opening = self._build()
         except Exception as error:
@@ -148,7 +148,7 @@ class Node:
         if opening is not None:
             self.runtime.note(self.name, self.state.value)
             await self._open(opening)
-        self.move(Signal.STARTED)
+        self.move(_STARTED)
         self._running()
 
     async def _open(self, opening: Awaitable[None]) -> None:

@@ -8,8 +8,9 @@ one. So there are as many tasks as handlers suspended at once, and one more.
 A Ctrl-C may strike anywhere in here, as in any user code. Each step that moves a message is protected on its own, so a
 message is at worst left in hand by nobody; ending its actor accounts for that.
 
-All workers are tasks of one nursery of the runtime. Each has one cancel scope around whatever it runs, replaced only
-after it was cancelled: that is the scope that cancels a single message's work.
+All workers are tasks of one nursery of the runtime. Each has one cancel scope around whatever it runs: that is the
+scope that cancels a single message's work. It is replaced only after it was cancelled, or when a handler that had
+suspended raised an error, which ends the message outside the scope.
 """
 
 import types
@@ -20,9 +21,12 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 import trio
+from trio.lowlevel import Abort, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
 
+from actrio.actors._histogram import FRESH
 from actrio.actors._lifecycle import State
 from actrio.mailbox import Envelope
+from actrio.mailbox._woken import WOKEN
 from actrio.mailbox._working import workers
 
 if TYPE_CHECKING:
@@ -33,6 +37,7 @@ TIME_BUDGET = 0.001  # seconds, that are handled before other tasks of the progr
 IDLE_WORKERS = 32  # kept for the next suspended handlers; more end themselves
 
 _RUNNING = State.RUNNING
+_ENDED = object()
 
 
 class Pool:
@@ -61,7 +66,7 @@ class Pool:
         if self.idle:
             task = self.idle.pop().task
             assert task is not None
-            trio.lowlevel.reschedule(task)
+            reschedule(task, WOKEN)
         else:
             self.nursery.start_soon(Worker(self).run, name="actrio worker")
 
@@ -85,7 +90,7 @@ class Worker:
 
     def __init__(self, pool: Pool) -> None:
         self.pool = pool
-        self.task: trio.lowlevel.Task | None = None
+        self.task: Task | None = None
         self.has_role = True
         self.cell: Cell | None = None
         self.envelope: Envelope[Any] | None = None
@@ -96,7 +101,7 @@ class Worker:
 
     async def run(self) -> None:
         """Serve until the runtime ends, or until there are idle workers enough."""
-        self.task = trio.lowlevel.current_task()
+        self.task = current_task()
         workers[self.task] = self
         self.pool.workers += 1
         serving = True
@@ -106,8 +111,7 @@ class Worker:
                     with trio.CancelScope() as self.scope:
                         self.used_up = False
                         serving = await self._serve()
-                except Exception as error:  # noqa: BLE001 - told to the actor's supervisor
-                    # What the scope left of a group that also held its Cancelled.
+                except Exception as error:  # noqa: BLE001 - told to the asker or the supervisor
                     self._end_message(error)
                 else:
                     self._end_message()
@@ -121,14 +125,15 @@ class Worker:
     def _superfluous(self) -> bool:
         """Whether enough others are idle, and one of them can do what there is to do."""
         pool = self.pool
-        return not self.has_role and len(pool.idle) >= IDLE_WORKERS and (pool.dispatching or not pool.ready)
+        return len(pool.idle) >= IDLE_WORKERS and not self.has_role and (pool.dispatching or not pool.ready)
 
     def _end_message(self, error: Exception | None = None) -> None:
-        """End the message whose work was cancelled, if there is one."""
+        """End the message whose handler suspended and then was cancelled or failed, if there is one."""
         envelope, cell = self.envelope, self.cell
         self.envelope = self.cell = None
         if envelope is None or cell is None:
             return
+        self._note_time(cell)
         envelope.scope = None
         if error is None:
             envelope.cut(cell.cut_reason)
@@ -138,36 +143,35 @@ class Worker:
 
     async def _serve(self) -> bool:
         """Dispatch, and rest when there is nothing to do. False: end this worker. True: its scope is used up."""
-        pool = self.pool
+        pool, ready = self.pool, self.pool.ready
         while not self.used_up:
-            if not self.has_role and not pool.dispatching:
-                self.has_role = pool.dispatching = True
-            if not self.has_role or not pool.ready:
+            if (pool.dispatching and not self.has_role) or not ready:
                 if self.has_role:
                     self.has_role = pool.dispatching = False
                 if self._superfluous():
                     return False
                 pool.idle.append(self)
-                await trio.lowlevel.wait_task_rescheduled(self._leave_idle)
-                self.has_role = True
+                await wait_task_rescheduled(self._leave_idle)
                 self.budget, self.since = BUDGET, 0.0
-            elif self.budget <= 0:
-                await trio.lowlevel.checkpoint()
+            self.has_role = pool.dispatching = True
+            if self.budget <= 0:
+                await checkpoint()
                 self.budget, self.since = BUDGET, 0.0
-            else:
-                cell = pool.ready.popleft()
+            elif ready:
+                cell = ready.popleft()
                 cell.scheduled = False
-                suspended = self._run_batch(cell)
-                if suspended is not None:
-                    await self._run_suspended(cell, suspended)
+                rest = self._run_batch(cell)
+                if rest is not None:
+                    self._let_others_dispatch(cell)
+                    self._succeed(cell, await rest)
                 self.cell = self.envelope = None
                 if not cell.inbox.armed:
                     cell.rearm()
         return True
 
-    def _leave_idle(self, _: object) -> trio.lowlevel.Abort:
+    def _leave_idle(self, _: object) -> Abort:
         self.pool.idle.remove(self)
-        return trio.lowlevel.Abort.SUCCEEDED
+        return Abort.SUCCEEDED
 
     def _run_batch(self, cell: "Cell") -> Awaitable[Any] | None:  # noqa: C901, PLR0912, PLR0915 - one hot loop
         """Handle messages of one actor until there are none or the budget is spent.
@@ -179,15 +183,15 @@ class Worker:
         if cell.state is not _RUNNING:
             return None
         variables = cell.variables if inbox.concurrency == 1 else None
-        waits: list[float] = []
-        times: list[float] = []
+        waits, times = cell.queueing.fresh, cell.handling.fresh
         self.cell = cell
         started = clock()
         if not self.since:
             self.since = started
         latest = self.since + TIME_BUDGET
         rest: Awaitable[Any] | None = None
-        for _ in range(self.budget):
+        left = 0
+        for left in range(self.budget - 1, -1, -1):  # noqa: B007 - used when it has ended
             envelope = inbox.take()
             if envelope is None:
                 break
@@ -198,12 +202,16 @@ class Worker:
             waits.append(started - envelope.sent_at)
             context = variables
             try:
-                if context is None or type(envelope) is not Envelope:
+                if context is not None and type(envelope) is Envelope:
+                    work = handler.function(actor, envelope.message)
+                    # Nobody wants the value, so the StopIteration that would bring it is spared.
+                    trap = context.run(next, work.__await__(), _ENDED)
+                else:
                     context = cell.context_of(envelope)
                     if envelope.deadline != inf:
                         self.scope.deadline = envelope.deadline
-                work = handler.function(actor, envelope.message)
-                trap = context.run(work.send, None)
+                    work = handler.function(actor, envelope.message)
+                    trap = context.run(work.send, None)
             except StopIteration as stop:
                 envelope.succeed(stop.value)
             except Exception as error:  # noqa: BLE001 - told to the asker or the supervisor
@@ -211,25 +219,22 @@ class Worker:
                 if cell.state is not _RUNNING:
                     latest = -inf
             else:
-                self.since = started
-                rest = _rest_of(work, context, trap)
-                break
+                if trap is not _ENDED:
+                    self.since = started
+                    rest = _rest_of(work, context, trap)
+                    break
+                envelope.succeed(None)
             if context is not variables and envelope.deadline != inf and self._scope_is_used_up():
                 latest = -inf
             finished = clock()
             times.append(finished - started)
             started = finished
             if finished > latest:
-                self.budget = 0
                 break
-        self.budget -= len(times)
-        if len(waits) == 1:
-            cell.queueing.record(waits[0])
-            if times:
-                cell.handling.record(times[0])
-        elif waits:
-            cell.queueing.record_all(waits)
-            cell.handling.record_all(times)
+        self.budget = left if started <= latest else 0
+        if len(waits) >= FRESH:
+            cell.queueing.sort_in()
+            cell.handling.sort_in()
         return rest
 
     def _scope_is_used_up(self) -> bool:
@@ -238,9 +243,9 @@ class Worker:
         self.used_up = self.scope.cancel_called
         return self.used_up
 
-    async def _run_suspended(self, cell: "Cell", rest: Awaitable[Any]) -> None:
-        """Be the task of a handler that suspended, until it ends; somebody else dispatches meanwhile."""
-        pool, envelope, started = self.pool, self.envelope, self.since
+    def _let_others_dispatch(self, cell: "Cell") -> None:
+        """Become the task of the handler that suspended, until it ends."""
+        pool, envelope = self.pool, self.envelope
         assert envelope is not None
         self.has_role = pool.dispatching = False
         envelope.scope = self.scope
@@ -249,35 +254,39 @@ class Worker:
         cell.rearm()
         if pool.ready and not pool.dispatching:
             pool.appoint()
-        try:
-            value = await rest
-        except Exception as error:  # noqa: BLE001 - told to the asker or the supervisor
-            envelope.scope = None
-            cell.handler_failed(envelope, error)
-        else:
-            envelope.scope = None
-            envelope.succeed(value)
-        finally:
-            cell.handling.record(pool.clock() - started)
-            self.budget, self.since = BUDGET, 0.0
+
+    def _succeed(self, cell: "Cell", value: object) -> None:
+        """The handler that suspended has ended with a value."""
+        envelope = self.envelope
+        assert envelope is not None
+        envelope.scope = None
+        envelope.succeed(value)
+        self._note_time(cell)
         self._scope_is_used_up()
+
+    def _note_time(self, cell: "Cell") -> None:
+        """Record how long the handler that suspended took, and begin afresh with the budget."""
+        cell.handling.record(self.pool.clock() - self.since)
+        self.budget, self.since = BUDGET, 0.0
 
 
 @types.coroutine
 def _rest_of(work: Coroutine[Any, Any, Any], context: Context, trap: object) -> Generator[Any, Any, Any]:
     """The rest of ``await work`` after its first step, each further step inside ``context``."""
+    # Empty while the work runs: a Cancelled in a variable of this frame would make a reference cycle with it. And no
+    # `finally`, since each costs a Cancelled that passes a microsecond.
+    received: list[Any] = []
     while True:
         step: Callable[[Any], object] = work.send
         try:
-            argument = yield trap
+            received.append((yield trap))
         except BaseException as error:  # noqa: ASYNC103, BLE001 - handed on, as `yield from` does
-            step, argument = work.throw, error
+            step = work.throw
+            received.append(error)
         try:
-            trap = context.run(step, argument)
+            trap = context.run(step, received.pop())
         except StopIteration as stop:
             return stop.value
-        finally:
-            del step, argument  # else a Cancelled that passes through here makes a reference cycle with this frame
 
 
 async def run_in(context: Context, work: Coroutine[Any, Any, Any]) -> Any:

@@ -34,6 +34,8 @@ Ts = TypeVarTuple("Ts")
 SPAWN_BUDGET = 16  # spawns without a wait before other tasks run
 KEPT_EVENTS = 1_000  # dead letters, and life events, kept for a late subscriber
 
+_RUNNING = State.RUNNING
+
 
 class Runtime:
     """Actors, their supervisors and what they share. Made by :func:`open_runtime`; used from its thread only.
@@ -58,6 +60,7 @@ class Runtime:
         self._nodes: dict[str, Node] = {}
         self._numbers: dict[str, int] = {}  # {base name: the last number given to a namesake}
         self._topics: dict[str, Topic[Any]] = {}
+        self.bury: Callable[[Envelope[Any], DeadReason], None] = self._bury  # for all inboxes; bound once
         self._past = Totals()  # of stopped actors
         self._closing = False
         root = ChildSpec(factory=Supervisor("runtime"))
@@ -107,10 +110,11 @@ class Runtime:
             raise RuntimeClosed
         if not isinstance(factory, type) and hasattr(factory, "make_actor"):
             settings = {**factory.settings(), **settings}
-        if parent.state is State.NEW:
-            await parent.start()
-        elif parent.state not in (State.STARTING, State.RUNNING):
-            raise ActorStopped(parent.name, f"{parent.state.value}, so it takes no new children")
+        if parent.state is not _RUNNING:
+            if parent.state is State.NEW:
+                await parent.start()
+            elif parent.state is not State.STARTING:
+                raise ActorStopped(parent.name, f"{parent.state.value}, so it takes no new children")
         if args or settings or not isinstance(factory, type):
             spec = ChildSpec(factory=factory, args=args, **settings)
         else:
@@ -146,8 +150,7 @@ class Runtime:
         return node
 
     def _name_for(self, parent: SupervisorNode, spec: ChildSpec) -> str:
-        prefix = "" if parent is self._root else f"{parent.name}/"
-        name = f"{prefix}{spec.base_name}"
+        name = spec.base_name if parent is self._root else f"{parent.name}/{spec.base_name}"
         if name not in self._nodes:
             return name
         if spec.name is not None or spec.kind in ("supervisor", "definition"):
@@ -155,9 +158,10 @@ class Runtime:
         number = self._numbers.get(name, 1)
         while True:
             number += 1
-            if f"{name}-{number}" not in self._nodes:
+            numbered = f"{name}-{number}"
+            if numbered not in self._nodes:
                 self._numbers[name] = number
-                return f"{name}-{number}"
+                return numbered
 
     def make_family(self, cell: Cell) -> SupervisorNode:
         """The supervisor of the actors that one actor spawns."""
@@ -241,8 +245,8 @@ class Runtime:
         """An actor changed its state."""
         self._events.send_nowait(LifeEvent(self._now(), name, state))
 
-    def bury(self, to: ActorRef[Any], envelope: Envelope[Any], reason: DeadReason) -> None:
-        """A message became a dead letter."""
+    def _bury(self, envelope: Envelope[Any], reason: DeadReason) -> None:
+        to: ActorRef[Any] = envelope.inbox.owner
         sender: Any = envelope.sender
         self._dead_letters.send_nowait(DeadLetter(to, sender, envelope.message, reason, trio.current_time()))
         self.log.info("dead letter: %s to %s: %s", type(envelope.message).__name__, to.name, reason.value)

@@ -68,6 +68,7 @@ class ChildSpec:
         grace: Seconds that the message in hand and the ``stopped`` hook each get when it is stopped.
         redeliver: A message whose handler crashed is delivered again to the restarted actor, ahead of all others, and
             its asker goes on waiting. Off, it fails to its asker.
+        base_name: The name, or what to make one from.
     """
 
     factory: Any
@@ -80,23 +81,23 @@ class ChildSpec:
     grace: float = DEFAULT_GRACE
     redeliver: bool = False
     kind: Literal["class", "coroutine", "supervisor", "definition"] = field(init=False)
+    base_name: str = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "kind", kind_of(self.factory, self.name or repr(self.factory)))
+        object.__setattr__(self, "base_name", self._base_name())
         name = self.base_name
         check_mailbox(name, self.capacity, self.overflow, self.concurrency)
         if self.restart not in RESTARTS:
             raise InvalidSpec(name, f"restart={self.restart!r} must be one of {', '.join(RESTARTS)}")
         if not isfinite(self.grace) or self.grace < 0:
             raise InvalidSpec(name, f"grace={self.grace!r} must be a finite number of seconds, at least 0")
-        if not self.base_name or "/" in self.base_name:
-            raise InvalidSpec(self.base_name, "a name is not empty and has no '/', which parts supervisor and child")
+        if not name or "/" in name:
+            raise InvalidSpec(name, "a name is not empty and has no '/', which parts supervisor and child")
         if self.kind == "coroutine" and self.concurrency != 1:
             raise InvalidSpec(name, "a coroutine actor handles one message at a time; use an Actor class for more")
 
-    @property
-    def base_name(self) -> str:
-        """The name, or what to make one from."""
+    def _base_name(self) -> str:
         if self.name is not None:
             return self.name
         if self.kind in ("supervisor", "definition"):

@@ -7,12 +7,21 @@ from math import inf
 from typing import Any, Generic, NoReturn, TypeVar
 
 import trio
-from trio.lowlevel import enable_ki_protection
+from trio.lowlevel import (
+    Abort,
+    checkpoint,
+    checkpoint_if_cancelled,
+    current_task,
+    enable_ki_protection,
+    reschedule,
+    wait_task_rescheduled,
+)
 
 from actrio.mailbox._cycles import begin_wait, end_wait
 from actrio.mailbox._envelope import DeadReason, Envelope, Stage
 from actrio.mailbox._errors import ActorStopped, AlreadyAnswered, DeadlinePassed, NotAnswered
 from actrio.mailbox._inbox import Inbox
+from actrio.mailbox._woken import WOKEN
 from actrio.mailbox._working import current_inbox
 
 M = TypeVar("M")
@@ -99,7 +108,7 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
             inbox.after_hand(self)
         if task is not None:
             self.task = None
-            trio.lowlevel.reschedule(task)
+            reschedule(task, WOKEN)
 
     def break_off(self, error: Exception) -> bool:
         self._error = error
@@ -134,7 +143,7 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
     def _wake(self) -> None:
         task, self.task = self.task, None
         if task is not None:
-            trio.lowlevel.reschedule(task)
+            reschedule(task, WOKEN)
 
     def result(self) -> Any:
         """The reply, once it has ended; raises the error, or the asker's cancellation.
@@ -145,19 +154,19 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
             return self._value
         if self._raised:
             raise AlreadyAnswered(self.inbox.name, type(self.message).__name__, self.stage.value)
+        if self.stage is _ABANDONED:
+            raise_cancel, self._raise_cancel = self._raise_cancel, None
+            if raise_cancel is not None:
+                raise_cancel()
+            raise ActorStopped(self.inbox.name, "the ask was given up before it was answered")
         # Let go of before it is raised: an envelope that kept it would be a cycle with the frames in its traceback.
-        raise_cancel, self._raise_cancel = self._raise_cancel, None
         error, self._error = self._error, None
-        try:
-            if self.stage is _ABANDONED:
-                if raise_cancel is not None:
-                    raise_cancel()
-                raise ActorStopped(self.inbox.name, "the ask was given up before it was answered")
-            if error is not None:
-                self._raised = True
+        if error is not None:
+            self._raised = True
+            try:
                 raise error
-        finally:
-            del raise_cancel, error
+            finally:
+                del error
         return self._value
 
     @enable_ki_protection
@@ -169,10 +178,10 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
         if self.task is not None:
             raise trio.BusyResourceError("another task waits for this answer")
         if self.ended:
-            await trio.lowlevel.checkpoint()
+            await checkpoint()
         else:
-            self.task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self.abort)
+            self.task = current_task()
+            await wait_task_rescheduled(self.abort)
         return self.result()
 
     @enable_ki_protection
@@ -186,7 +195,7 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
                 scope.cancel()
                 await self.answer()
 
-    def abort(self, raise_cancel: Callable[[], NoReturn]) -> trio.lowlevel.Abort:
+    def abort(self, raise_cancel: Callable[[], NoReturn]) -> Abort:
         """The parked asker was cancelled."""
         if self.detached:
             self.wanted = False
@@ -197,9 +206,9 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
             self._raise_cancel = raise_cancel
             if self.scope is not None:
                 self.scope.cancel()
-            return trio.lowlevel.Abort.FAILED
+            return Abort.FAILED
         self.task = None
-        return trio.lowlevel.Abort.SUCCEEDED
+        return Abort.SUCCEEDED
 
 
 def _new_ask(inbox: Inbox[Any], message: object, asking: Inbox[Any] | None, deadline: float) -> AskEnvelope[Any]:
@@ -224,7 +233,7 @@ async def ask(inbox: Inbox[Any], message: Request[R], *, detached: bool = False)
     """
     deadline = trio.current_effective_deadline()
     if deadline == -inf:
-        await trio.lowlevel.checkpoint()
+        await checkpoint()
     asking = current_inbox.get()
     envelope = _new_ask(inbox, message, asking, inf if detached else deadline)
     envelope.detached = detached
@@ -236,8 +245,8 @@ async def ask(inbox: Inbox[Any], message: Request[R], *, detached: bool = False)
         if not inbox.offer(envelope):
             await inbox.wait_for_room(envelope)
         if envelope.stage is _QUEUED:
-            envelope.task = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(envelope.abort)
+            envelope.task = current_task()
+            await wait_task_rescheduled(envelope.abort)
             reply: R = envelope.result()
         else:
             reply = await envelope.answer()
@@ -255,7 +264,7 @@ async def open_ask(inbox: Inbox[Any], message: object) -> AsyncGenerator[AskEnve
     The block may ``await pending.answer()``. Leaving it earlier gives the ask up, as cancelling :func:`ask` does, and
     leaves only when the work has ended. Raises: as :func:`ask`; what the work raised comes out of the block, too.
     """
-    await trio.lowlevel.checkpoint_if_cancelled()
+    await checkpoint_if_cancelled()
     asking = current_inbox.get()
     envelope = _new_ask(inbox, message, asking, trio.current_effective_deadline())
     waiter = begin_wait(envelope)

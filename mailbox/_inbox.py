@@ -4,11 +4,22 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 import trio
-from trio.lowlevel import enable_ki_protection
+from trio.lowlevel import (
+    Abort,
+    Task,
+    cancel_shielded_checkpoint,
+    checkpoint,
+    checkpoint_if_cancelled,
+    current_task,
+    enable_ki_protection,
+    reschedule,
+    wait_task_rescheduled,
+)
 
 from actrio.mailbox._cycles import begin_wait, end_wait
 from actrio.mailbox._envelope import Envelope, Stage
 from actrio.mailbox._ledger import Ledger
+from actrio.mailbox._woken import WOKEN
 from actrio.mailbox._working import current_inbox
 
 M = TypeVar("M")
@@ -39,7 +50,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
     def _prepare(self) -> None:
         self._interrupted = False
         self.depth: int = 0  # see Working
-        self._receiver: trio.lowlevel.Task | None = None
+        self._receiver: Task | None = None
         self._budget = RECEIVE_BUDGET
 
     @property
@@ -65,7 +76,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
             ActorStopped: the inbox is closed, or was closed while this waited.
             TellCycleError: the wait would be for an actor that waits for this one.
         """
-        await trio.lowlevel.checkpoint()
+        await checkpoint()
         asking = current_inbox.get()
         envelope = Envelope(value, self, None if asking is None else asking.owner, self.clock())
         if self.offer(envelope):
@@ -87,13 +98,13 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
         if waiting is None:
             waiting = self._waiting = OrderedDict()
 
-        def abort(_: object) -> trio.lowlevel.Abort:
+        def abort(_: object) -> Abort:
             del waiting[envelope]
             envelope.stage = Stage.ABANDONED  # and not counted, as it was never sent
-            return trio.lowlevel.Abort.SUCCEEDED
+            return Abort.SUCCEEDED
 
-        waiting[envelope] = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(abort)
+        waiting[envelope] = current_task()
+        await wait_task_rescheduled(abort)
 
     # Receiving
 
@@ -134,18 +145,18 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
             trio.EndOfChannel: the actor is to stop, or the inbox is closed.
             trio.BusyResourceError: another task is receiving: an inbox has one consumer.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
-        self.depth = len(trio.lowlevel.current_task().child_nurseries)
+        await checkpoint_if_cancelled()
+        self.depth = len(current_task().child_nurseries)
         try:
             envelope = self.receive_nowait()
         except trio.WouldBlock:
             return await self._park_receiver()
-        await trio.lowlevel.cancel_shielded_checkpoint()
+        await cancel_shielded_checkpoint()
         return envelope
 
     @enable_ki_protection
     async def __anext__(self) -> Envelope[M]:
-        self.depth = len(trio.lowlevel.current_task().child_nurseries)
+        self.depth = len(current_task().child_nurseries)
         self._budget -= 1
         try:
             if self._budget > 0:
@@ -159,17 +170,17 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
             raise StopAsyncIteration from None
 
     async def _park_receiver(self) -> Envelope[M]:
-        def abort(_: object) -> trio.lowlevel.Abort:
+        def abort(_: object) -> Abort:
             self._receiver = None
             self.armed = False
-            return trio.lowlevel.Abort.SUCCEEDED
+            return Abort.SUCCEEDED
 
         while True:
             if self._receiver is not None:
                 raise trio.BusyResourceError(f"inbox of {self.name!r} has one consumer, and another task is receiving")
-            self._receiver = trio.lowlevel.current_task()
+            self._receiver = current_task()
             self.armed = True
-            await trio.lowlevel.wait_task_rescheduled(abort)
+            await wait_task_rescheduled(abort)
             if self._interrupted or self._stopped is not None:
                 raise trio.EndOfChannel
             if (envelope := self.take()) is not None:
@@ -178,7 +189,7 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
     def wake(self) -> None:
         task, self._receiver = self._receiver, None
         if task is not None:
-            trio.lowlevel.reschedule(task)
+            reschedule(task, WOKEN)
 
     # The end
 
@@ -198,4 +209,4 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
         """:meth:`close`, and a checkpoint."""
         self.settle_in_hand()
         self.close()
-        await trio.lowlevel.checkpoint()
+        await checkpoint()

@@ -13,6 +13,7 @@ from actrio.mailbox._envelope import DeadReason, Envelope, Stage
 from actrio.mailbox._errors import ActorStopped, MailboxFull
 from actrio.mailbox._lanes import Lanes
 from actrio.mailbox._statistics import InboxStatistics
+from actrio.mailbox._woken import WOKEN
 from actrio.mailbox._working import Consumer, current_inbox
 
 M = TypeVar("M")
@@ -33,10 +34,10 @@ class Ledger(Generic[M]):
         key_of: With ``concurrency`` above 1: messages of equal key are never in hand together; None is no key. Must
             not raise, and give what can be hashed.
         clock: Gives the time in seconds; Trio's unless told.
+        on_dead: Called with each dead letter and why, in the step in which it dies. Must not raise.
         scoped: The consumer keeps a cancel scope around the work on each message, so that a cancelled asker can wait
             for its end; without one, an asker is let go at once.
         owner: What the consumer's own messages carry as their ``sender``.
-        on_dead: Called with each dead letter and why, in the step in which it dies. Must not raise.
 
     Invariants: ``queued`` counts exactly the envelopes in stage QUEUED; somebody waits for room only while the mailbox
     is full; ``armed`` only while nothing can be taken; the law of :class:`InboxStatistics`, between any two calls.
@@ -78,15 +79,15 @@ class Ledger(Generic[M]):
     def __init__(  # noqa: PLR0913 - each is a setting with a default
         self,
         name: str,
-        *,
         capacity: int = DEFAULT_CAPACITY,
         overflow: Overflow = "wait",
         concurrency: int = 1,
         key_of: Callable[[Any], Hashable | None] | None = None,
         clock: Callable[[], float] = trio.current_time,
+        on_dead: Callable[[Envelope[Any], DeadReason], None] | None = None,
+        *,
         scoped: bool = False,
         owner: Any = None,
-        on_dead: Callable[[Envelope[Any], DeadReason], None] | None = None,
     ) -> None:
         if capacity is not DEFAULT_CAPACITY or overflow != "wait" or concurrency is not _ONE:
             check_mailbox(name, capacity, overflow, concurrency)
@@ -209,7 +210,7 @@ class Ledger(Generic[M]):
         waiting = self._waiting
         while waiting and self.queued < self._limit:
             envelope, task = waiting.popitem(last=False)
-            trio.lowlevel.reschedule(task)
+            trio.lowlevel.reschedule(task, WOKEN)
             self.offer(envelope)
 
     @enable_ki_protection

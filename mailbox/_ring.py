@@ -8,6 +8,8 @@ import outcome
 import trio
 from trio.lowlevel import Task, enable_ki_protection, reschedule
 
+from actrio.mailbox._woken import WOKEN
+
 T = TypeVar("T")
 
 UNLIMITED = 2**63
@@ -127,4 +129,4 @@ class Ring(Generic[T]):
 
     def _wake(self, tasks: Iterable[Task]) -> None:
         for task in tasks:
-            reschedule(task)
+            reschedule(task, WOKEN)

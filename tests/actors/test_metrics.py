@@ -60,6 +60,18 @@ async def test_a_handler_that_was_cancelled_or_crashed_is_measured_too() -> None
         assert (handling.count, handling.max) == (2, 3.0)
 
 
+async def test_looking_at_the_metrics_from_within_a_handler_loses_no_duration() -> None:
+    async def look(actor: Counter) -> None:
+        actor.count += actor.ctx.ref.metrics().handling.count
+
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Counter)
+        for _ in range(100):
+            ref.tell_nowait(Do(look))
+        assert await ref.ask(Get()) == sum(range(100))
+        assert (ref.metrics().handling.count, ref.metrics().queueing.count) == (101, 101)
+
+
 async def test_asks_in_flight_are_those_the_actor_waits_for() -> None:
     async with open_runtime() as runtime:
         far, near = await runtime.spawn(Counter), await runtime.spawn(Counter)

@@ -1,14 +1,18 @@
 """The tasks that run class actors: how many there are, and that none starves another."""
 
+import gc
 import itertools
 import time
+import types
+from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
 
+import pytest
 import trio
 from attrs import frozen
 
-from actrio.actors import open_runtime
+from actrio.actors import handles, open_runtime
 from actrio.mailbox import ActorStopped, Request
 from tests.actors.crew import Add, Counter, Do, Get, Nap, ignore, settle
 
@@ -140,3 +144,82 @@ async def test_handlers_wake_in_whatever_order_and_all_end() -> None:
                 nursery.start_soon(ref.ask, Nap(number * 7 % 50))
                 nursery.start_soon(ref.tell, Add())
         assert [await ref.ask(Get()) for ref in refs] == [1] * 50
+
+
+class RefusedError(Exception):
+    """An answer."""
+
+
+@frozen
+class Refuse(Request[int]):
+    """Asked: wait, then refuse. Seconds."""
+
+    seconds: float
+
+
+class Refuser(Counter):
+    """Refuses, sooner or later."""
+
+    @handles(raises=(RefusedError,))
+    async def refuse(self, message: Refuse) -> int:
+        await trio.sleep(message.seconds)
+        raise RefusedError
+
+
+async def test_a_worker_goes_on_after_a_handler_that_waited_and_failed() -> None:
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Refuser)
+        for _ in range(20):
+            with pytest.raises(RefusedError):
+                await ref.ask(Refuse(1))
+            ref.tell_nowait(Add())
+        assert await ref.ask(Get()) == 20
+        metrics = ref.metrics()
+        assert (metrics.mailbox.failed, metrics.handling.count, metrics.handling.max) == (20, 41, 1)
+        assert runtime.metrics().workers <= 2
+
+
+async def test_a_request_that_is_told_is_handled_though_nobody_gets_what_it_returns() -> None:
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Counter)
+        for message in (Get(), Nap(0), Nap(1), Get()):
+            ref.tell_nowait(message)
+        await trio.sleep(2)
+        assert (ref.metrics().mailbox.handled, ref.metrics().mailbox.failed) == (4, 0)
+
+
+async def test_a_handler_that_yields_what_trio_does_not_know_is_told_so() -> None:
+    @types.coroutine
+    def foreign() -> Generator[object, object, str]:
+        try:
+            yield "not of Trio"
+        except TypeError as error:
+            return type(error).__name__
+        return "went on"
+
+    async def work(_: Counter) -> str:
+        await trio.lowlevel.checkpoint()
+        return await foreign()
+
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Counter)
+        assert await ref.ask(Do(work)) == "TypeError"
+        assert await ref.ask(Get()) == 0
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+async def test_an_error_or_a_cancellation_leaves_no_reference_cycle(seconds: float) -> None:
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Refuser)
+        with suppress(RefusedError):
+            await ref.ask(Refuse(seconds))
+        gc.collect()
+        gc.disable()
+        try:
+            with suppress(RefusedError):
+                await ref.ask(Refuse(seconds))
+            with trio.move_on_after(1):
+                await ref.ask(Nap())
+            assert gc.collect() == 0
+        finally:
+            gc.enable()
