@@ -34,6 +34,7 @@ from actrio.agents._errors import (
     TurnTooLong,
 )
 from actrio.agents._events import (
+    AnswerRestarted,
     ApprovalRequested,
     HandedOver,
     OutputRejected,
@@ -69,6 +70,7 @@ __all__ = [
     "AgentMetrics",
     "AgentRef",
     "AnswerInvalid",
+    "AnswerRestarted",
     "ApprovalRequested",
     "BrokenJson",
     "Budget",

@@ -17,8 +17,7 @@ from actrio.agents._store import ConversationStore
 from actrio.agents.output import OutputType
 from actrio.agents.tools import Tool, as_tools, check_tools
 from actrio.mailbox import InvalidBound
-from actrio.providers import Message, ModelRequest, Provider, ToolChoice, ToolDefinition, User
-from actrio.providers._names import as_provider
+from actrio.providers import Message, ModelRequest, Provider, ToolChoice, ToolDefinition, User, as_provider
 
 OutputT = TypeVar("OutputT", default=str)
 

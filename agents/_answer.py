@@ -14,6 +14,7 @@ from actrio.providers import (
     Reasoning,
     ReasoningDelta,
     ReasoningFinished,
+    Restarted,
     TextDelta,
     ToolCall,
     ToolCallFinished,
@@ -62,6 +63,10 @@ class Answer:
                 self._log.add_usage(usage)
             case Finished(reason):
                 self.finish_reason = reason
+            case Restarted(reason):
+                self.calls.clear()
+                self.reasoning.clear()
+                self._log.restart_answer(reason)
             case _:
                 pass
 

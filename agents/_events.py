@@ -103,6 +103,14 @@ class HandedOver:
 
 
 @frozen
+class AnswerRestarted:
+    """The model's answer broke off and starts over, as the provider's retry policy has it: the step's text is void."""
+
+    sequence: int
+    reason: str
+
+
+@frozen
 class TurnUsage:
     """What the step that has just ended cost, where the provider tells."""
 
@@ -148,6 +156,7 @@ TurnEvent: TypeAlias = (
     | Steered
     | OutputRejected
     | HandedOver
+    | AnswerRestarted
     | TurnUsage
     | TurnCompleted
     | TurnFailed

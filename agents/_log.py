@@ -12,6 +12,7 @@ from attrs import evolve
 from actrio.agents._approvals import Approvals
 from actrio.agents._errors import SteeringFull, TurnInterrupted, TurnOver, TurnTooLong
 from actrio.agents._events import (
+    AnswerRestarted,
     ApprovalRequested,
     HandedOver,
     OutputRejected,
@@ -123,6 +124,11 @@ class TurnLog:
         """Write that the answer is not what it is to be."""
         self._add(OutputRejected(self._next, problem))
 
+    def restart_answer(self, reason: str) -> None:
+        """Write that what came of this step is void."""
+        self._said.clear()
+        self._add(AnswerRestarted(self._next, reason))
+
     def hand_off(self, agent: str) -> None:
         """Write that another agent goes on."""
         self._said.clear()
@@ -135,7 +141,7 @@ class TurnLog:
         elif isinstance(event, ReasoningChunk):
             self.add_reasoning(event.text)
         elif not isinstance(event, TurnStarted | TurnCompleted | TurnFailed | TurnCancelled):
-            if isinstance(event, StepStarted):
+            if isinstance(event, StepStarted | AnswerRestarted):
                 self._said.clear()
             self._add(evolve(event, sequence=self._next))
 

@@ -7,7 +7,7 @@ from typing import Generic, Self
 import trio
 from typing_extensions import TypeVar
 
-from actrio.agents._events import StepStarted, TextChunk, TurnEvent
+from actrio.agents._events import AnswerRestarted, StepStarted, TextChunk, TurnEvent
 from actrio.agents._log import TurnLog
 from actrio.agents._reply import Reply
 from actrio.agents.output import BrokenJson, FieldUpdate, JsonScanner
@@ -193,7 +193,7 @@ class FieldReader(AsyncIterator[FieldUpdate]):
         raise StopAsyncIteration
 
     def _take(self, event: TurnEvent) -> None:
-        if isinstance(event, StepStarted):
+        if isinstance(event, StepStarted | AnswerRestarted):
             self._attempt += 1
             self._scanner = JsonScanner(attempt=self._attempt)
         elif isinstance(event, TextChunk) and self._scanner is not None:

@@ -9,24 +9,34 @@ What is where:
 
 - `_messages`, `_tools`, `_request`: what a model is asked. `_events`: what it answers.
 - `_provider`: the protocol `Provider` -> `Connection` -> `ModelStream`, and what each promises. `_stream` keeps the
-  promises of a stream for whoever implements one.
+  promises of a stream for whoever implements one. `_names`: providers by the names of their models.
 - `_errors`: what can go wrong, and whose fault it is.
+- `_openai`, `_anthropic`: through their makers' SDKs, which `_sdk` drives. `_ollama`: over plain HTTP.
+- `_local`: `LocalProvider`, a model on this machine; `_llama_server` owns its process, `_llama_program` runs in it;
+  `_constrained`, `_chosen`, `_json_members`: tools for a model that was taught none.
 - `_scripted`, `_script`: `ScriptedProvider`, which plays a script.
-- `_local`: `LocalProvider`, a model on this machine; `_llama_server` owns its process, `_llama_program` runs in it.
-- `wire/`: bytes in, events out, no I/O. `_http`: streamed answers over httpx2.
+- `_recorded`: `RecordedProvider`, which records another and replays it; `_cassette`, `_recording`, `_request_lines`,
+  `_take`, `_scrub`: its file.
+- `policy/`: retry, limits, time-outs, fallback: decided purely, then waited for.
+- `wire/`: bytes in, events out, no I/O. `_http`: streamed answers over httpx2, `_legacy_httpx`: over httpx.
+- `transport/`: HTTP/1.1 over Trio, below httpx2.
 
 It knows `actrio.mailbox` and nothing of actors. Importing it imports no HTTP stack and no model; a provider does that
 when it is opened.
 """
 
+from actrio.providers._anthropic import AnthropicProvider
 from actrio.providers._errors import (
     AuthenticationFailed,
     BadRequest,
+    CassetteBroken,
     ConnectionLost,
     ContentRefused,
+    FallbackExhausted,
     KeyMissing,
     ModelNotLoaded,
     NotFound,
+    NotRecorded,
     Overloaded,
     PackageMissing,
     ProtocolViolation,
@@ -38,6 +48,7 @@ from actrio.providers._errors import (
     ScriptExhausted,
     ServerFailed,
     TimeoutPhase,
+    UnknownModel,
 )
 from actrio.providers._events import (
     Arrived,
@@ -46,6 +57,7 @@ from actrio.providers._events import (
     ModelEvent,
     ReasoningDelta,
     ReasoningFinished,
+    Restarted,
     TextDelta,
     ToolCallDelta,
     ToolCallFinished,
@@ -66,38 +78,78 @@ from actrio.providers._messages import (
     ToolResult,
     User,
 )
+from actrio.providers._names import as_provider, model_named
+from actrio.providers._ollama import OllamaProvider
+from actrio.providers._openai import OpenAIProvider, OpenAIResponsesProvider
 from actrio.providers._provider import Connection, ModelStream, Provider
+from actrio.providers._recorded import RecordedProvider, RecordMode
 from actrio.providers._request import ModelRequest
 from actrio.providers._script import Fail, Line, LineLike, Say, Stall
 from actrio.providers._scripted import ScriptedProvider, ScriptedStatistics
 from actrio.providers._stream import EventStream
 from actrio.providers._tools import JsonFormat, ToolChoice, ToolDefinition, UseTool
+from actrio.providers.policy import (
+    Backoff,
+    Breaker,
+    CircuitState,
+    FallbackConnection,
+    FallbackProvider,
+    GovernedConnection,
+    GovernedProvider,
+    GovernedStatistics,
+    LimiterStatistics,
+    Limits,
+    MemberStatistics,
+    Retry,
+    Timeouts,
+    another_may_do,
+    govern,
+    worth_retrying,
+)
 from actrio.providers.wire import Quota
 
 __all__ = [
+    "AnthropicProvider",
     "Arrived",
     "Assistant",
     "AuthenticationFailed",
+    "Backoff",
     "BadRequest",
+    "Breaker",
+    "CassetteBroken",
+    "CircuitState",
     "Connection",
     "ConnectionLost",
     "ContentRefused",
     "EventStream",
     "Fail",
+    "FallbackConnection",
+    "FallbackExhausted",
+    "FallbackProvider",
     "FinishReason",
     "Finished",
+    "GovernedConnection",
+    "GovernedProvider",
+    "GovernedStatistics",
     "Image",
     "JsonFormat",
     "KeyMissing",
+    "LimiterStatistics",
+    "Limits",
     "Line",
     "LineLike",
     "LocalProvider",
+    "MemberStatistics",
     "Message",
     "ModelEvent",
     "ModelNotLoaded",
     "ModelRequest",
     "ModelStream",
     "NotFound",
+    "NotRecorded",
+    "OllamaProvider",
+    "OpenAIProvider",
+    "OpenAIResponsesProvider",
     "Overloaded",
     "PackageMissing",
     "Part",
@@ -111,7 +163,11 @@ __all__ = [
     "Reasoning",
     "ReasoningDelta",
     "ReasoningFinished",
+    "RecordMode",
+    "RecordedProvider",
     "RequestRefused",
+    "Restarted",
+    "Retry",
     "Say",
     "ScriptExhausted",
     "ScriptedProvider",
@@ -122,6 +178,7 @@ __all__ = [
     "Text",
     "TextDelta",
     "TimeoutPhase",
+    "Timeouts",
     "ToolCall",
     "ToolCallDelta",
     "ToolCallFinished",
@@ -129,8 +186,14 @@ __all__ = [
     "ToolChoice",
     "ToolDefinition",
     "ToolResult",
+    "UnknownModel",
     "Usage",
     "UsageReported",
     "UseTool",
     "User",
+    "another_may_do",
+    "as_provider",
+    "govern",
+    "model_named",
+    "worth_retrying",
 ]

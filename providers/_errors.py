@@ -88,9 +88,10 @@ class RequestRefused(ProviderError):
         retry_after_s: float | None = None,
         request_id: str = "",
     ) -> None:
-        known = ", ".join(filter(None, [str(status), code, request_id]))
+        known = ", ".join(filter(None, [str(status or ""), code, request_id]))
+        named = f" ({known})" if known else ""
         wait = "" if retry_after_s is None else f" It asks to wait {retry_after_s:g} s."
-        super().__init__(provider, f"{self._problem} ({known}): {_excerpt(words) or 'it gave no reason'}{wait}")
+        super().__init__(provider, f"{self._problem}{named}: {_excerpt(words) or 'it gave no reason'}{wait}")
         self.status = status
         self.words = words
         self.code = code
@@ -181,6 +182,47 @@ class ProtocolViolation(ProviderError):
         self.got = got
 
 
+class UnknownModel(ActrioError, ValueError):
+    """The name of a model does not say which. `model` is the name, `known` are the prefixes that there are."""
+
+    def __init__(self, model: str, problem: str, known: tuple[str, ...], guess: str = "") -> None:
+        hint = f" Did you mean {guess!r}?" if guess else ""
+        super().__init__(
+            f"{model!r} {problem}.{hint} A name is a prefix, a colon and a model, such as 'openai:gpt-5-mini'; the "
+            f"prefixes are {', '.join(known)}. Anything else is given as a provider: OpenAIProvider(...)"
+        )
+        self.model = model
+        self.known = known
+        self.guess = guess
+
+
+class CassetteBroken(ProviderError, ValueError):
+    """A cassette cannot be read. `path` and `line`, from 1, say where, `problem` says why."""
+
+    def __init__(self, provider: str, path: str, line: int, problem: str) -> None:
+        super().__init__(provider, f"{path}:{line}: {problem}")
+        self.path = path
+        self.line = line
+        self.problem = problem
+
+
+class NotRecorded(ProviderError):
+    """A cassette has no answer to the request, or has none that goes so far, and there is nobody to ask.
+
+    `path` is the cassette's; `difference` shows in what the nearest recorded request differs, empty if there is none.
+    """
+
+    def __init__(self, provider: str, path: str, problem: str, difference: str = "") -> None:
+        shown = difference and "\n" + difference + "\n"
+        super().__init__(
+            provider,
+            f"{problem}{shown or '. '}Record it: give RecordedProvider the provider to ask, with mode='once', which "
+            "adds what is missing, or mode='record', which begins the cassette anew.",
+        )
+        self.path = path
+        self.difference = difference
+
+
 class ScriptExhausted(ProviderError):
     """A scripted provider was asked more often than its script has lines."""
 
@@ -191,3 +233,18 @@ class ScriptExhausted(ProviderError):
             "Add a line, or pass cycle=True to start over.",
         )
         self.lines = lines
+
+
+class FallbackExhausted(ProviderError):
+    """None of a fallback's providers answered.
+
+    Attributes:
+        errors: The last error of each that has had one, in their order.
+        retry_after_s: In how many seconds one of them is asked again; 0 if that is at once.
+    """
+
+    def __init__(self, provider: str, errors: tuple[ProviderError, ...], retry_after_s: float) -> None:
+        again = f" None is asked again for {retry_after_s:.3g} s." if retry_after_s else ""
+        super().__init__(provider, f"no provider answered.{again}" + "".join(f"\n    {error}" for error in errors))
+        self.errors = errors
+        self.retry_after_s = retry_after_s

@@ -99,6 +99,18 @@ class Finished(msgspec.Struct, frozen=True, gc=False):
     response_id: str = ""
 
 
+class Restarted(msgspec.Struct, frozen=True, gc=False):
+    """The answer broke off and starts over: what came before is void. Only with a policy that says so, see `Retry`.
+
+    Attributes:
+        reason: Why it broke off.
+        attempt: Which try now begins, from 2.
+    """
+
+    reason: str
+    attempt: int
+
+
 ModelEvent: TypeAlias = (
     TextDelta
     | ReasoningDelta
@@ -107,6 +119,7 @@ ModelEvent: TypeAlias = (
     | ToolCallDelta
     | ToolCallFinished
     | UsageReported
+    | Restarted
     | Finished
 )
 

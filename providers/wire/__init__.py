@@ -4,7 +4,7 @@ What is where:
 
 - `_wire`: `Wire`, what a provider has to know of a format. `_decoder`: what all decoders of streamed answers share.
 - `_sse`, `_ndjson`: streams of bytes cut into the payloads they carry.
-- `_chat_completions`: OpenAI's older format, which most servers speak.
+- `_chat_completions`: OpenAI's older format, which most servers speak. `_responses`: its newer one.
 - `_refusal`, `_quota`: what a server says when it says no, and what it says of its limits.
 """
 
@@ -12,10 +12,12 @@ from actrio.providers.wire._chat_completions import CHAT_COMPLETIONS
 from actrio.providers.wire._decoder import AnswerDecoder
 from actrio.providers.wire._quota import Quota, read_quota, read_retry_after
 from actrio.providers.wire._refusal import decode_refusal, refusal
+from actrio.providers.wire._responses import RESPONSES
 from actrio.providers.wire._wire import Wire
 
 __all__ = [
     "CHAT_COMPLETIONS",
+    "RESPONSES",
     "AnswerDecoder",
     "Quota",
     "Wire",

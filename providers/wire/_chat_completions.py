@@ -3,16 +3,17 @@
 Pure: it reads nothing and waits for nothing. It does not look at what it does not know: servers add to chunks.
 """
 
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
-from actrio.providers._errors import ContentRefused
 from actrio.providers._events import (
     Arrived,
     Finished,
     FinishReason,
     ReasoningDelta,
+    ReasoningFinished,
     TextDelta,
     ToolCallDelta,
     ToolCallFinished,
@@ -20,13 +21,29 @@ from actrio.providers._events import (
     Usage,
     UsageReported,
 )
-from actrio.providers._messages import Assistant, Image, Message, Part, System, Text, ToolCall, ToolResult, User
+from actrio.providers._messages import (
+    Assistant,
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    System,
+    Text,
+    ToolCall,
+    ToolResult,
+    User,
+)
 from actrio.providers._request import ModelRequest
 from actrio.providers._tools import JsonFormat, ToolChoice, ToolDefinition, UseTool
 from actrio.providers.wire._decoder import AnswerDecoder
-from actrio.providers.wire._refusal import refusal
 from actrio.providers.wire._sse import SseSplitter
 from actrio.providers.wire._wire import Wire, merge
+
+# Its name, also as the origin of what a model thought.
+ORIGIN: Final = "chat-completions"
+
+# Where servers put what a model thinks: DeepSeek, and vLLM and llama.cpp after it, and OpenRouter.
+_THOUGHTS_FIELDS: Final = ("reasoning_content", "reasoning")
 
 _FINISH_REASONS: Final[dict[str, FinishReason]] = {
     "stop": "stop",
@@ -37,16 +54,23 @@ _FINISH_REASONS: Final[dict[str, FinishReason]] = {
 }
 
 
-def encode_request(request: ModelRequest, **more: Any) -> bytes:
-    """The body of a streaming request, with the usage in its last chunk; see `Wire.encode`."""
+def encode_request(request: ModelRequest, *, of_openai: bool = False, **more: Any) -> bytes:
+    """The body of a streaming request, with the usage in its last chunk; see `Wire.encode`.
+
+    Args:
+        request: What is asked.
+        of_openai: The server is OpenAI's own. Its newer models know `max_tokens` only as `max_completion_tokens`, which
+            others do not know; and it takes no field for what a model thought, which others want back.
+        **more: Further fields of the body.
+    """
     body: dict[str, Any] = {
-        "messages": [_encode_message(message) for message in request.messages],
+        "messages": [_encode_message(message, thoughts=not of_openai) for message in request.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
     optional: dict[str, Any] = {
         "model": request.model,
-        "max_tokens": request.max_tokens,
+        "max_completion_tokens" if of_openai else "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "top_p": request.top_p,
         "seed": request.seed,
@@ -62,7 +86,7 @@ def encode_request(request: ModelRequest, **more: Any) -> bytes:
     return msgspec.json.encode(merge(body, optional, more, request))
 
 
-def _encode_message(message: Message) -> dict[str, Any]:
+def _encode_message(message: Message, *, thoughts: bool) -> dict[str, Any]:
     match message:
         case System(text):
             return {"role": "system", "content": text}
@@ -74,8 +98,14 @@ def _encode_message(message: Message) -> dict[str, Any]:
             return {"role": "tool", "tool_call_id": call_id, "content": text}
         case Assistant(text, tool_calls=()):
             return {"role": "assistant", "content": text}
-        case Assistant(text, tool_calls=calls):
-            return {"role": "assistant", "content": text or None, "tool_calls": [_encode_call(call) for call in calls]}
+        case Assistant(text, tool_calls=calls, reasoning=reasoning):
+            fields = {part.token: part.text for part in reasoning if thoughts and _wanted_back(part)}
+            encoded = [_encode_call(call) for call in calls]
+            return {"role": "assistant", "content": text or None, "tool_calls": encoded, **fields}
+
+
+def _wanted_back(thoughts: Reasoning) -> bool:
+    return thoughts.origin == ORIGIN and thoughts.token in _THOUGHTS_FIELDS
 
 
 def _encode_part(part: Part | str) -> dict[str, Any]:
@@ -113,19 +143,21 @@ def _encode_format(wanted: JsonFormat) -> dict[str, Any]:
 
 class _Function(msgspec.Struct, gc=False):
     name: str | None = None
-    arguments: str | None = None
+    # Text, but some servers send the object itself.
+    arguments: str | dict[str, Any] | None = None
 
 
 class _CallDelta(msgspec.Struct, gc=False):
-    index: int = 0
+    index: int | None = None
     id: str | None = None
     function: _Function | None = None
 
 
 class _Delta(msgspec.Struct, gc=False):
-    content: str | None = None
+    # Mistral's reasoning models send a list of parts.
+    content: str | list[Any] | None = None
     tool_calls: list[_CallDelta] | None = None
-    # DeepSeek's name for what a model thinks, which vLLM and llama.cpp took over, and OpenRouter's.
+    # See _THOUGHTS_FIELDS.
     reasoning_content: str | None = None
     reasoning: str | None = None
     refusal: str | None = None
@@ -134,6 +166,7 @@ class _Delta(msgspec.Struct, gc=False):
 class _Choice(msgspec.Struct, gc=False):
     delta: _Delta | None = None
     finish_reason: str | None = None
+    error: Any = None
 
 
 class _InputDetails(msgspec.Struct):
@@ -145,20 +178,32 @@ class _OutputDetails(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     prompt_tokens_details: _InputDetails | None = None
     completion_tokens_details: _OutputDetails | None = None
+    # DeepSeek's own name for the tokens from a cache.
+    prompt_cache_hit_tokens: int | None = None
 
 
 class _Chunk(msgspec.Struct, gc=False):
     id: str | None = None
-    choices: list[_Choice] = []
+    choices: list[_Choice] | None = None
     usage: _Usage | None = None
     error: Any = None
 
 
-_chunk_decoder: Final = msgspec.json.Decoder(_Chunk)
+class _BareError(msgspec.Struct):
+    """vLLM's form of an error in the stream: its fields stand alone."""
+
+    object: str
+    message: str | None = None
+    type: str | None = None
+    code: int | str | None = None
+
+
+_decode_chunk: Final = msgspec.json.Decoder(_Chunk).decode
+_decode_bare_error: Final = msgspec.json.Decoder(_BareError).decode
 
 
 class _OpenCall(msgspec.Struct):
@@ -170,83 +215,147 @@ class _OpenCall(msgspec.Struct):
 class ChatCompletionsDecoder(AnswerDecoder):
     """Turns the bytes of one streamed answer into events; see `AnswerDecoder`.
 
-    A server that gave a reason for the end but no `[DONE]` is forgiven.
+    Servers take liberties with this format, and these are forgiven: no `[DONE]` after the reason for the end, or no
+    reason before it, which then is "other"; tool calls sent whole, without index or id, with the id empty or repeated
+    in later pieces, or with arguments that are an object; "stop" as the reason where tools are called.
     """
 
     def __init__(self, provider: str) -> None:
         super().__init__(provider, SseSplitter())
         self._calls: dict[int, _OpenCall] = {}  # by index, those that are not finished
+        self._begun = 0  # how many calls there were
+        self._thoughts: list[str] = []
+        self._thoughts_field = ""  # in which they came
         self._refused: list[str] = []  # the pieces of the model's refusal
         self._reason: FinishReason | None = None
         self._usage: Usage | None = None
         self._id: str = ""
+        self._answered = False  # a choice came
 
     def _take(self, payload: bytes, arrived: Arrived) -> None:
-        if payload == b"[DONE]":
-            self._finish(payload, arrived)
-            return
         try:
-            chunk = _chunk_decoder.decode(payload)
+            chunk = _decode_chunk(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._take_mark(payload, arrived)
+            return
+        choices = chunk.choices
+        if not choices or chunk.usage is not None or chunk.error is not None:
+            self._take_rest(chunk, payload)
+        if not choices:
+            return
+        if not self._answered:
+            self._answered = True
+            self._id = chunk.id or ""
+        # One choice is all that is ever asked for.
+        choice = choices[0]
+        delta = choice.delta
+        if delta is not None:
+            text = delta.content
+            if isinstance(text, list):
+                self._take_parts(text, arrived)
+            elif text:
+                self._received.append(text)
+                arrived(TextDelta(text))
+            if delta.tool_calls or delta.reasoning_content or delta.reasoning or delta.refusal:
+                self._take_delta(delta, payload, arrived)
+        if choice.finish_reason:
+            self._take_reason(choice)
+
+    def _take_mark(self, payload: bytes, arrived: Arrived) -> None:
+        if payload != b"[DONE]":
             self._violation("a chat completion chunk in JSON", payload)
+        self._finish(payload, arrived)
+
+    def _take_rest(self, chunk: _Chunk, payload: bytes) -> None:
         if chunk.error is not None:
-            raise refusal(self._provider, chunk.error)
-        if chunk.id:
-            self._id = chunk.id
+            raise self._refusal(chunk.error)
         if chunk.usage is not None:
             self._usage = _decode_usage(chunk.usage)
-        # One choice is all that is ever asked for.
-        if chunk.choices:
-            choice = chunk.choices[0]
-            if choice.delta is not None:
-                self._take_delta(choice.delta, payload, arrived)
-            if choice.finish_reason is not None:
-                self._reason = _FINISH_REASONS.get(choice.finish_reason, "other")
+        elif not chunk.choices and b'"error"' in payload:
+            with suppress(msgspec.DecodeError):
+                bare = _decode_bare_error(payload)
+                if bare.object == "error":
+                    raise self._refusal({"message": bare.message or "", "type": bare.type, "code": bare.code})
+
+    def _take_parts(self, parts: list[Any], arrived: Arrived) -> None:
+        for part in parts:
+            match part:
+                case {"type": "text", "text": str(text)} if text:
+                    self._received.append(text)
+                    arrived(TextDelta(text))
+                case {"type": "thinking", "thinking": [*thoughts]}:
+                    for thought in thoughts:
+                        match thought:
+                            case {"text": str(text)} if text:
+                                arrived(ReasoningDelta(text))
+                            case _:
+                                pass
+                case _:
+                    pass
 
     def _take_delta(self, delta: _Delta, payload: bytes, arrived: Arrived) -> None:
-        if delta.content:
-            self._received.append(delta.content)
-            arrived(TextDelta(delta.content))
         if thought := delta.reasoning_content or delta.reasoning:
+            self._thoughts.append(thought)
+            self._thoughts_field = "reasoning_content" if delta.reasoning_content else "reasoning"
             arrived(ReasoningDelta(thought))
         if delta.refusal:
             self._refused.append(delta.refusal)
-        if delta.tool_calls:
-            for part in delta.tool_calls:
-                self._take_call(part, payload, arrived)
+        for part in delta.tool_calls or ():
+            self._take_call(part, payload, arrived)
 
     def _take_call(self, part: _CallDelta, payload: bytes, arrived: Arrived) -> None:
         function = part.function or _Function()
-        call = self._calls.get(part.index)
-        # Some servers give every call the same index: another id is another call.
-        if call is None or (part.id and part.id != call.id):
-            if not (part.id and function.name):
-                self._violation("a tool call that begins with its id and name", payload)
+        index = part.index or 0
+        call = self._calls.get(index)
+        if call is None or _is_another(part, call):
+            if not function.name:
+                self._violation("a tool call that begins with its name", payload)
             if call is not None:
-                arrived(self._finish_call(part.index))
-            call = self._calls[part.index] = _OpenCall(part.id, function.name, [])
+                arrived(self._finish_call(index))
+            call = self._calls[index] = _OpenCall(part.id or self._make_id(), function.name, [])
+            self._begun += 1
             arrived(ToolCallStarted(call.id, call.name))
-        if function.arguments:
-            call.fragments.append(function.arguments)
-            arrived(ToolCallDelta(call.id, function.arguments))
+        arguments = function.arguments
+        if isinstance(arguments, dict):
+            arguments = msgspec.json.encode(arguments).decode()
+        if arguments:
+            call.fragments.append(arguments)
+            arrived(ToolCallDelta(call.id, arguments))
+
+    def _make_id(self) -> str:
+        """An id for a call whose server gives none: another one for each call of a conversation."""
+        return f"call_{self._begun}_{self._id}".rstrip("_")
 
     def _finish_call(self, index: int) -> ToolCallFinished:
         call = self._calls.pop(index)
         return ToolCallFinished(call.id, call.name, "".join(call.fragments))
 
+    def _take_reason(self, choice: _Choice) -> None:
+        if choice.finish_reason == "error":
+            raise self._refusal(choice.error or {"type": "server_error", "message": "it gave up in the middle"})
+        self._reason = _FINISH_REASONS.get(choice.finish_reason or "", "other")
+
     def _finish(self, payload: bytes, arrived: Arrived) -> None:
         if self._refused:
-            error = ContentRefused(self._provider, 0, "".join(self._refused), code="refusal", request_id=self._id)
-            error.received = self.received
-            raise error
-        if self._reason is None:
-            self._violation("a finish_reason before the end", payload)
+            raise self._content_refused("".join(self._refused), self._id)
+        if not self._answered:
+            self._violation("an answer before the end", payload)
+        reason = self._reason or "other"
+        if self._begun:
+            reason = "tool_calls" if reason == "stop" else reason
+            self._give_thoughts(arrived)
         for index in sorted(self._calls):
             arrived(self._finish_call(index))
         if self._usage is not None:
             arrived(UsageReported(self._usage))
         self._finished = True
-        arrived(Finished(self._reason, self._id))
+        arrived(Finished(reason, self._id))
+
+    def _give_thoughts(self, arrived: Arrived) -> None:
+        # https://api-docs.deepseek.com/guides/thinking_mode: what led to a call has to be sent back with it.
+        if self._thoughts:
+            thoughts = Reasoning("".join(self._thoughts), origin=ORIGIN, token=self._thoughts_field)
+            arrived(ReasoningFinished(thoughts))
 
     def _end_of_stream(self, arrived: Arrived) -> None:
         if self._reason is None and not self._refused:
@@ -254,16 +363,23 @@ class ChatCompletionsDecoder(AnswerDecoder):
         self._finish(b"", arrived)
 
 
+def _is_another(part: _CallDelta, call: _OpenCall) -> bool:
+    """Whether this piece begins another call than the one that is open under its index."""
+    # Some servers give every call the same index: another id is another call. Some give neither index nor id: then it
+    # is the name that only comes at the beginning.
+    if part.id:
+        return part.id != call.id
+    return part.index is None and part.function is not None and bool(part.function.name)
+
+
 def _decode_usage(said: _Usage) -> Usage:
     read, written = said.prompt_tokens_details, said.completion_tokens_details
     return Usage(
-        said.prompt_tokens,
-        said.completion_tokens,
-        (read and read.cached_tokens) or 0,
+        said.prompt_tokens or 0,
+        said.completion_tokens or 0,
+        (read and read.cached_tokens) or said.prompt_cache_hit_tokens or 0,
         (written and written.reasoning_tokens) or 0,
     )
 
 
-CHAT_COMPLETIONS: Final = Wire(
-    "chat-completions", "/chat/completions", "text/event-stream", encode_request, ChatCompletionsDecoder
-)
+CHAT_COMPLETIONS: Final = Wire(ORIGIN, "/chat/completions", "text/event-stream", encode_request, ChatCompletionsDecoder)

@@ -1,10 +1,13 @@
 """What all decoders of streamed answers share: payloads in order, one end, errors that name what came."""
 
-from collections.abc import Callable, Iterator
-from typing import NoReturn, Protocol
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, Protocol
 
-from actrio.providers._errors import ConnectionLost, ProtocolViolation
+import msgspec
+
+from actrio.providers._errors import ConnectionLost, ContentRefused, ProtocolViolation, RequestRefused
 from actrio.providers._events import Arrived
+from actrio.providers.wire._refusal import hide, refusal
 
 
 class PayloadTooLong(ValueError):
@@ -18,8 +21,8 @@ class PayloadTooLong(ValueError):
 class Splitter(Protocol):
     """Cuts a stream of bytes into the payloads it carries, however it is cut into chunks."""
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Take the next bytes and give the payloads they complete. Read to its end before the next call.
+    def feed(self, chunk: bytes) -> Iterable[bytes]:
+        """Take the next bytes and give the payloads they complete. Read to its end, once, before the next call.
 
         Raises:
             PayloadTooLong: one is over the bound, after those before it were given.
@@ -31,16 +34,21 @@ class AnswerDecoder:
     """Turns the bytes of one streamed answer into events, however they are cut into chunks.
 
     A format's own decoder says in `_take` what a payload means, and in `_end_of_stream` what it means that no more
-    come. Both hand over events by calling what they are given.
+    come. Both hand over events by calling what they are given. What the server says of an error goes through
+    `_refusal` and `_violation`.
 
     Args:
         provider: Whom errors name.
         splitter: Cuts the bytes into payloads.
+
+    Attributes:
+        secret: What no error may show, should the server repeat it. Text of the model is not touched.
     """
 
     def __init__(self, provider: str, splitter: Splitter) -> None:
         self._provider: str = provider
-        self._split: Callable[[bytes], Iterator[bytes]] = splitter.feed
+        self.secret: str = ""
+        self._split: Callable[[bytes], Iterable[bytes]] = splitter.feed
         # Invariant: the texts of all TextDelta handed over.
         self._received: list[str] = []
         # Invariant: once it holds, `Finished` was handed over, and nothing is after it.
@@ -87,5 +95,17 @@ class AnswerDecoder:
     def _end_of_stream(self, arrived: Arrived) -> None:
         raise self.lost("the server ended the stream before the answer was finished")
 
+    def _refusal(self, error: Any) -> RequestRefused:
+        """The error for what the server says in the middle of an answer."""
+        if self.secret:
+            error = msgspec.json.decode(hide(msgspec.json.encode(error), self.secret))
+        return refusal(self._provider, error)
+
+    def _content_refused(self, words: str, request_id: str) -> ContentRefused:
+        """The error for an answer in which the model says that it will not answer."""
+        error = ContentRefused(self._provider, 0, words, code="refusal", request_id=request_id)
+        error.received = self.received
+        return error
+
     def _violation(self, expected: str, got: bytes) -> NoReturn:
-        raise ProtocolViolation(self._provider, expected, got) from None
+        raise ProtocolViolation(self._provider, expected, hide(got, self.secret)) from None

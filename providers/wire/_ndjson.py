@@ -15,7 +15,7 @@ class NdjsonSplitter:
     """Splits a stream of bytes into its lines, however it is cut into chunks.
 
     Args:
-        limit: The most bytes one line may have. It bounds what is kept between two calls.
+        limit: The most bytes one line may have, its end apart. It bounds what is kept between two calls.
     """
 
     def __init__(self, limit: int = DEFAULT_LIMIT) -> None:
@@ -29,16 +29,23 @@ class NdjsonSplitter:
         Raises:
             PayloadTooLong: a line is over the limit; the splitter is of no use after that.
         """
-        *lines, rest = chunk.split(b"\n")
-        for end in lines:
-            self._keep(end)
-            line = end if len(self._line) == 1 else b"".join(self._line)
-            self._line.clear()
-            self._kept = 0
-            if line and line != b"\r":
-                yield line.removesuffix(b"\r")
-        if rest:
-            self._keep(rest)
+        *ends, begin = chunk.split(b"\n")
+        for end in ends:
+            line = self._whole(end) if self._line else end.removesuffix(b"\r")
+            if len(line) > self._limit:
+                raise PayloadTooLong("a line", self._limit)
+            if line:
+                yield line
+        if begin:
+            self._line.append(begin)
+            self._kept += len(begin)
+            # One more, for a CR that is not of the line.
+            if self._kept > self._limit + 1:
+                raise PayloadTooLong("a line", self._limit)
+
+    def _whole(self, end: bytes) -> bytes:
+        self._line.append(end)
+        return self.rest()
 
     def rest(self) -> bytes:
         """Say that no more bytes come, and get the last line if its end is missing; empty if it is not."""
@@ -46,9 +53,3 @@ class NdjsonSplitter:
         self._line.clear()
         self._kept = 0
         return line
-
-    def _keep(self, piece: bytes) -> None:
-        self._line.append(piece)
-        self._kept += len(piece)
-        if self._kept > self._limit:
-            raise PayloadTooLong("a line", self._limit)

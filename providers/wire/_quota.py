@@ -84,7 +84,8 @@ def _span(text: str | None, now: float) -> float | None:
     if (number := _number(text)) is not None:
         return max(0.0, number)
     if _SPAN_WHOLE.fullmatch(text):
-        return sum(float(number) * _SECONDS[unit] for number, unit in _SPAN.findall(text))
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in _SPAN.findall(text))
+        return seconds if isfinite(seconds) else None
     return _until(text, now)
 
 

@@ -19,16 +19,27 @@ from actrio.providers.wire._quota import read_retry_after
 
 # The names that OpenAI, Azure, Anthropic and servers that speak like them give to kinds of errors.
 _BY_CODE: Final[dict[str, type[RequestRefused]]] = {
+    "account_deactivated": AuthenticationFailed,
     "api_error": ServerFailed,
     "authentication_error": AuthenticationFailed,
+    "billing_hard_limit_reached": RateLimited,
+    "billing_not_active": RateLimited,
+    "bio_policy": ContentRefused,
     "content_filter": ContentRefused,
     "content_policy_violation": ContentRefused,
     "context_length_exceeded": BadRequest,
+    "data_residency_mismatch": BadRequest,
+    "deployment_not_found": NotFound,
+    "engine_overloaded": Overloaded,
+    "image_content_policy_violation": ContentRefused,
     "insufficient_quota": RateLimited,
     "internal_server_error": ServerFailed,
     "invalid_api_key": AuthenticationFailed,
+    "invalid_image": BadRequest,
+    "invalid_image_url": BadRequest,
     "invalid_prompt": BadRequest,
     "invalid_request_error": BadRequest,
+    "misalignment_policy_violation": ContentRefused,
     "model_not_found": NotFound,
     "not_found_error": NotFound,
     "overloaded": Overloaded,
@@ -41,11 +52,17 @@ _BY_CODE: Final[dict[str, type[RequestRefused]]] = {
     "ResponsibleAIPolicyViolation": ContentRefused,
     "server_error": ServerFailed,
     "server_is_overloaded": Overloaded,
+    "slow_down": Overloaded,
     "timeout_error": ServerFailed,
+    "unsupported_parameter": BadRequest,
+    "unsupported_value": BadRequest,
+    "vector_store_timeout": ServerFailed,
 }
 
 _BY_STATUS: Final[dict[int, type[RequestRefused]]] = {
     401: AuthenticationFailed,
+    # OpenRouter's and DeepSeek's word for an account with no more credit.
+    402: RateLimited,
     403: AuthenticationFailed,
     404: NotFound,
     # The server waited too long for the request, or another one was in its way: both pass.
@@ -69,7 +86,24 @@ class _Body(msgspec.Struct):
     detail: Any = None
 
 
-_body_decoder: Final = msgspec.json.Decoder(_Body)
+# A list is how Google's servers say it.
+_body_decoder: Final = msgspec.json.Decoder(_Body | list[_Body])
+
+
+# So many of its first characters do not give a secret away.
+_TELLS_NOTHING: Final = 3
+
+
+def hide(said: bytes, secret: str) -> bytes:
+    """What was said, without the secret; nor does it end with a piece of one that was cut off."""
+    if not secret:
+        return said
+    hidden = secret.encode()
+    said = said.replace(hidden, b"***")
+    for length in range(len(hidden) - 1, _TELLS_NOTHING, -1):
+        if said.endswith(hidden[:length]):
+            return said[:-length] + b"***"
+    return said
 
 
 def decode_refusal(
@@ -86,8 +120,9 @@ def decode_refusal(
     """
     try:
         said = _body_decoder.decode(body)
-        error = said.error or said.message or said.detail
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        first = said if isinstance(said, _Body) else said[0]
+        error = first.error or first.message or first.detail
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, IndexError):
         error = None
     if not error:
         error = body.decode(errors="replace").strip()
@@ -100,8 +135,12 @@ def refusal(
     """The error for what a server says in its field `error`: an object, a text, anything."""
     headers = headers or {}
     words, codes = _read(error)
-    status = status or next((code for code in codes if isinstance(code, int)), 0)
-    names = [code for code in codes if isinstance(code, str)]
+    names = [code for code in codes if isinstance(code, str) and not code.isdecimal()]
+    # Without an HTTP status, one that is meant: 429 or "429".
+    meant = [int(code) for code in codes if code not in names and len(str(code)) == 3]
+    status = status or (meant[0] if meant else 0)
+    if status == 402:
+        names = ["insufficient_quota"]  # servers have no common name for it, and who retries has to know
     kind = _kind(status, names)
     return kind(
         provider,

@@ -7,7 +7,7 @@ from trio.testing import MockClock
 
 from actrio.actors import Runtime
 from actrio.agents import Agent, AnswerInvalid, FieldUpdate, OutputRejected, tool
-from actrio.providers import Assistant, ToolCall, User
+from actrio.providers import Assistant, ConnectionLost, GovernedProvider, Retry, ToolCall, User
 from actrio.testing import Fail, Say, ScriptedProvider
 
 GOOD = '{"title": "On rain", "lines": ["one two", "three"]}'
@@ -123,3 +123,20 @@ async def test_a_typed_answer_may_come_after_tools(runtime: Runtime) -> None:
     ref = await runtime.spawn(Agent("a", model, output=Poem, tools=[look_up]))
 
     assert (await ref.ask("On rain.")).data.title == "On rain"
+
+
+async def test_an_answer_that_starts_over_is_the_last_one_alone(runtime: Runtime, autojump_clock: MockClock) -> None:
+    broken = Fail(ConnectionLost("m", "gone", ""), after=1, of=Say(tokens=('{"title": "Off', '"}')))
+    model = GovernedProvider(ScriptedProvider(broken, GOOD), retry=Retry(after_events=True))
+    ref = await runtime.spawn(Agent("a", model, output=Poem))
+
+    async with ref.run("On rain.") as turn:
+        updates: list[FieldUpdate] = [update async for update in turn.fields()]
+        reply = await turn.result()
+
+    assert reply.text == GOOD
+    assert [(one.attempt, one.delta) for one in updates if one.path == "title"] == [
+        (0, "Off"),
+        (1, "On"),
+        (1, " rain"),
+    ]

@@ -3,7 +3,7 @@
 import pytest
 import trio
 from attrs import frozen
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actrio.actors import Runtime, open_runtime
 from actrio.agents import Agent, HandedOver, TextChunk, TurnInterrupted, Work, tool
@@ -161,7 +161,9 @@ async def test_a_turn_that_goes_on_tells_its_readers_what_ended_it(runtime: Runt
     model = ScriptedProvider(Fail(ZeroDivisionError, after=1), Stall())
     ref = await runtime.spawn(Agent("a", model, concurrency=1), restart="transient")
 
-    async with ref.run("Go.", on_leave="continue") as failing, ref.run("Go.", on_leave="continue") as queued:
+    async with ref.run("Go.", on_leave="continue") as failing:
+        await wait_all_tasks_blocked()
+    async with ref.run("Go.", on_leave="continue") as queued:
         pass
     with pytest.raises(ZeroDivisionError):
         await failing.result()

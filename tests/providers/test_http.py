@@ -8,7 +8,8 @@ import pytest
 import trio
 
 from actrio.providers import EventStream, Finished, ProtocolViolation, ProviderUnreachable, RequestRefused, TextDelta
-from actrio.providers._http import open_client, post, stream_answer
+from actrio.providers._http import open_local_client as open_client
+from actrio.providers._http import post, stream_answer
 from actrio.providers.wire import CHAT_COMPLETIONS
 
 Handler = Callable[[trio.SocketStream], Awaitable[None]]

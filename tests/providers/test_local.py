@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -12,10 +13,15 @@ import trio
 from attrs import Factory, define, evolve
 
 from actrio.providers import (
+    Assistant,
+    BadRequest,
     Connection,
     ConnectionLost,
     Finished,
+    Image,
     LocalProvider,
+    Message,
+    ModelEvent,
     ModelNotLoaded,
     ModelRequest,
     ModelStream,
@@ -23,12 +29,32 @@ from actrio.providers import (
     ProviderUnreachable,
     RequestRefused,
     TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+    ToolChoice,
+    ToolDefinition,
+    ToolResult,
     User,
+    UseTool,
 )
 from actrio.providers._llama_server import LlamaServer
 
 COUNT = ModelRequest([User("Count from one to ten.")], max_tokens=8)
 LONG = ModelRequest([User("Tell a very long story about the sea.")], max_tokens=400)
+
+UNITS = {"type": "object", "properties": {"unit": {"enum": ["celsius", "fahrenheit"]}}, "required": ["unit"]}
+NUMBERS = {
+    "type": "object",
+    "properties": {"pair": {"$ref": "#/$defs/Pair"}},
+    "required": ["pair"],
+    "$defs": {"Pair": {"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"]}},
+}
+UNITS_ALLOWED = {"celsius", "fahrenheit"}
+WEATHER = ToolDefinition("weather", "How warm it is.", UNITS)
+ADD = ToolDefinition("add", "Add one or two to itself.", NUMBERS)
+WARM = User("How warm is it, in celsius?")
 
 
 async def text_of(stream: ModelStream) -> str:
@@ -107,6 +133,72 @@ async def test_leaving_while_the_prompt_is_read_frees_the_models_place(local_pro
         with trio.fail_after(5):
             while any(slot["is_processing"] for slot in (await client.get(client.base_url.join("/slots"))).json()):  # noqa: ASYNC110 - it must be asked
                 await trio.sleep(0.02)
+
+
+# Tools
+
+
+async def events_of(connection: Connection, request: ModelRequest) -> list[ModelEvent]:
+    async with connection.stream(request) as stream:
+        return [event async for event in stream]
+
+
+async def test_a_tool_that_must_be_called_is_called_with_arguments_of_its_schema(local_provider: LocalProvider) -> None:
+    async with local_provider.open() as connection:
+        choices: list[ToolChoice] = ["required", UseTool("add")]
+        for choice in choices:
+            request = ModelRequest([WARM], tools=[WEATHER, ADD], tool_choice=choice, temperature=0, max_tokens=100)
+            started, *deltas, call, _, end = await events_of(connection, request)
+
+            assert isinstance(call, ToolCallFinished)
+            assert started == ToolCallStarted(call.call_id, call.name)
+            assert "".join(event.arguments for event in deltas if isinstance(event, ToolCallDelta)) == call.arguments
+            assert len(deltas) > 1
+            arguments = json.loads(call.arguments)
+            assert arguments["pair"]["a"] in {1, 2} if call.name == "add" else arguments["unit"] in UNITS_ALLOWED
+            assert call.name == "add" or choice == "required"
+            assert isinstance(end, Finished)
+            assert end.reason == "tool_calls"
+
+
+async def test_a_tool_that_may_be_called_is_called_or_the_answer_is_text(local_provider: LocalProvider) -> None:
+    history: list[Message] = [
+        WARM,
+        Assistant(tool_calls=(ToolCall("1", "weather", '{"unit":"celsius"}'),)),
+        ToolResult("1", "4"),
+    ]
+    async with local_provider.open() as connection:
+        for parallel in (None, True):
+            request = ModelRequest(history, tools=[WEATHER], parallel_tool_calls=parallel, max_tokens=60)
+            *events, end = await events_of(connection, request)
+
+            called = any(isinstance(event, ToolCallFinished) for event in events)
+            text = "".join(event.text for event in events if isinstance(event, TextDelta))
+            assert called != bool(text)
+            assert '{"answer' not in text
+            assert isinstance(end, Finished)
+            assert end.reason in {"length", "tool_calls" if called else "stop"}
+
+
+async def test_a_model_that_knows_of_tools_can_be_left_to_it(local_provider: LocalProvider) -> None:
+    # This one does not know of them, and its server then sees to nothing: it says what it likes.
+    request = ModelRequest([WARM], tools=[WEATHER], tool_choice="required", temperature=0, max_tokens=10)
+    async with evolve(local_provider, native_tools=True).open() as connection:
+        events = await events_of(connection, request)
+
+    assert any(isinstance(event, TextDelta) for event in events)
+    assert not any(isinstance(event, ToolCallStarted) for event in events)
+
+
+async def test_an_image_is_refused_before_anything_is_sent(local_provider: LocalProvider) -> None:
+    async with local_provider.open() as connection:
+        with pytest.raises(BadRequest, match="there is an image in it, and a local model takes only text") as caught:
+            await events_of(connection, ModelRequest([User(["What is this?", Image("https://a.example/b.png")])]))
+
+    assert caught.value.status == 0
+
+
+# The process
 
 
 async def test_who_does_not_have_the_key_gets_no_answer(local_provider: LocalProvider) -> None:

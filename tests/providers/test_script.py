@@ -7,6 +7,9 @@ from actrio.providers import (
     Finished,
     Line,
     ModelRequest,
+    Reasoning,
+    ReasoningDelta,
+    ReasoningFinished,
     Say,
     Stall,
     System,
@@ -66,6 +69,36 @@ def test_tokens_usage_and_reason_can_be_given() -> None:
         UsageReported(Usage(7, 8)),
         Finished("length"),
     ]
+
+
+def test_reasoning_comes_first_and_its_words_are_told_apart_in_the_usage() -> None:
+    assert list(events_of(Say("Four.", reasoning="Two, four."), REQUEST)) == [
+        ReasoningDelta("Two,"),
+        ReasoningDelta(" four."),
+        TextDelta("Four."),
+        UsageReported(Usage(input_tokens=5, output_tokens=3, reasoning_tokens=2)),
+        Finished("stop"),
+    ]
+
+
+def test_reasoning_that_its_provider_wants_back_is_given_whole_after_its_words() -> None:
+    wanted = Reasoning("Hm.", origin="anthropic-messages", token="signed")
+
+    assert list(events_of(Say("Four.", reasoning=wanted), REQUEST))[:3] == [
+        ReasoningDelta("Hm."),
+        ReasoningFinished(wanted),
+        TextDelta("Four."),
+    ]
+
+
+def test_words_of_the_reasoning_are_tokens_after_which_a_line_can_break_off() -> None:
+    line = Stall(after=2, of=Say("c", reasoning="a b"))
+
+    assert list(events_of(line, REQUEST)) == [ReasoningDelta("a"), ReasoningDelta(" b")]
+
+
+def test_what_the_server_calls_the_answer_comes_with_its_end() -> None:
+    assert list(events_of(Say("Hi.", response_id="r1"), REQUEST))[-1] == Finished("stop", "r1")
 
 
 @pytest.mark.parametrize("line", [Fail(ValueError, after=2, of="a b c"), Stall(after=2, of="a b c")])

@@ -37,6 +37,56 @@ streams = st.lists(
 ).map(b"".join)
 
 
+# Pieces as servers send them, now and then disturbed; most of them take the short way through.
+pieces = st.sampled_from(
+    4 * [b"data: {}\n\n", b'data: {"a":1}\n\n', b"event: x\ndata: {}\n\n", b"event:\ndata: data: 1\n\n"]
+    + [b": ping\n\n", b"data:1\n\n", b"data\n\n", b"data: a\ndata: b\n\n", b"\n", b"id: 1\ndata: 2\n\n", b"data: a\n"]
+    + [
+        b"data: 1\r\n\r\n",
+        b"data: 1\r\r",
+        b"data: \n\n",
+        b"event: x\n\n",
+        b"event: x\ndatax\n\n",
+        b"data: \r\n\n",
+        b"da",
+    ]
+    + [
+        b"data: 1\rdata: 2\n\n",
+        b"event: x\rdata: 1\ndata: 2\n\n",
+        b"data: 1\r",
+        b"data: 1\n\r\n",
+        b"ta: 1\n\n",
+        b"\xef",
+    ]
+    + [b"\xbb\xbfdata: 1\n\n", b"\xef\xbb\xbfdata: 1\n\n", b"data: 1\n\n\n", b"event: x\n", b"x\n\ndata: 1\n\nda"]
+)
+
+
+@given(st.lists(st.lists(pieces, max_size=4).map(b"".join), max_size=8))
+def test_the_short_way_gives_what_the_specification_says(chunks: list[bytes]) -> None:
+    assert split(*chunks) == reference(b"".join(chunks))
+
+
+@given(st.lists(pieces, max_size=8))
+def test_piece_by_piece_it_gives_what_the_specification_says(chunks: list[bytes]) -> None:
+    assert split(*chunks) == reference(b"".join(chunks))
+
+
+@given(st.lists(st.integers(0, 30), max_size=8), st.integers(0, 40), st.data())
+def test_the_limit_does_not_depend_on_the_way(sizes: list[int], limit: int, data: st.DataObject) -> None:
+    chunks = [b"data: " + b"x" * size + b"\n\n" for size in sizes]
+    if data.draw(st.booleans()):
+        stream = b"".join(chunks)
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=4)))
+        chunks = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+
+    if all(size + 6 <= limit for size in sizes):
+        assert split(*chunks, limit=limit) == [b"x" * size for size in sizes]
+    else:
+        with pytest.raises(PayloadTooLong):
+            split(*chunks, limit=limit)
+
+
 @given(streams, st.data())
 def test_however_it_is_cut_it_gives_what_the_specification_says(stream: bytes, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)))))
@@ -58,6 +108,13 @@ def test_it_can_be_cut_at_every_byte(end: bytes) -> None:
         assert split(stream[:cut], stream[cut:]) == expected
 
 
+@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+def test_a_byte_order_mark_at_the_beginning_is_nothing_wherever_it_is_cut(cut: int) -> None:
+    stream = b"\xef\xbb\xbfdata: a\n\ndata: b\n\n"
+
+    assert split(stream[:cut], stream[cut:]) == [b"a", b"b"]
+
+
 def test_a_line_over_the_limit_is_an_error_that_names_the_limit() -> None:
     assert split(b"data: ", b"x" * 94, b"\n\n", limit=100) == [b"x" * 94]
     for chunks in ([b"data: " + b"x" * 100], [b"x" * 60, b"x" * 60], [b"data: " + b"x" * 100 + b"\n\n"]):
@@ -75,7 +132,7 @@ def test_comments_without_end_keep_nothing() -> None:
 
 
 def test_events_before_an_error_are_not_lost() -> None:
-    events = SseSplitter(limit=10).feed(b"data: a\n\ndata: 0123456789\n\n")
+    events = iter(SseSplitter(limit=10).feed(b"data: a\n\ndata: 0123456789\n\n"))
 
     assert next(events) == b"a"
     with pytest.raises(PayloadTooLong):
