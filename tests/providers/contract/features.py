@@ -1,6 +1,5 @@
 """What each provider can do: the one declaration from which both the tests and the table in docs/providers.md come."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Final
 
@@ -49,25 +48,25 @@ NEWS: Final = ToolDefinition("news", "The news of a day.")
 _TOOLS: Final = (WEATHER, NEWS)
 
 
-def _ask(messages: Sequence[Message] = (User("How warm is it in Oslo and in Rome?"),), **more: Any) -> ModelRequest:
+def ask(messages: Sequence[Message] = (User("How warm is it in Oslo and in Rome?"),), **more: Any) -> ModelRequest:
     return ModelRequest(messages, **{"max_tokens": 60, **more})
 
 
-def _ends(events: list[ModelEvent]) -> str:
+def end_of(events: list[ModelEvent]) -> str:
     end = events[-1]
     assert isinstance(end, Finished)
     return end.reason
 
 
-def _text(events: list[ModelEvent]) -> str:
+def text_of(events: list[ModelEvent]) -> str:
     return "".join(event.text for event in events if isinstance(event, TextDelta))
 
 
-def _any_answer(events: list[ModelEvent]) -> None:
-    assert _ends(events)
+def any_answer(events: list[ModelEvent]) -> None:
+    assert end_of(events)
 
 
-def _in_pieces(events: list[ModelEvent]) -> None:
+def in_pieces(events: list[ModelEvent]) -> None:
     assert sum(isinstance(event, TextDelta) for event in events) > 1
 
 
@@ -77,12 +76,12 @@ def _both_calls(events: list[ModelEvent]) -> None:
         ("weather", '{"city":"Oslo"}'),
         ("weather", '{"city":"Rome"}'),
     ]
-    assert _ends(events) == "tool_calls"
+    assert end_of(events) == "tool_calls"
 
 
 def _thoughts(events: list[ModelEvent]) -> None:
     thoughts = "".join(event.text for event in events if isinstance(event, ReasoningDelta))
-    assert (thoughts, _text(events)) == ("One, two.", "Two.")
+    assert (thoughts, text_of(events)) == ("One, two.", "Two.")
 
 
 def _thoughts_to_keep(events: list[ModelEvent]) -> None:
@@ -91,25 +90,25 @@ def _thoughts_to_keep(events: list[ModelEvent]) -> None:
     assert kept.origin
 
 
-def _usage(events: list[ModelEvent]) -> Usage:
+def usage_of(events: list[ModelEvent]) -> Usage:
     [usage] = [event.usage for event in events if isinstance(event, UsageReported)]
     return usage
 
 
 def _tokens(events: list[ModelEvent]) -> None:
-    assert (_usage(events).input_tokens, _usage(events).output_tokens) == (120, 30)
+    assert (usage_of(events).input_tokens, usage_of(events).output_tokens) == (120, 30)
 
 
 def _cached_tokens(events: list[ModelEvent]) -> None:
-    assert _usage(events).cached_tokens == 100
+    assert usage_of(events).cached_tokens == 100
 
 
 def _reasoning_tokens(events: list[ModelEvent]) -> None:
-    assert _usage(events).reasoning_tokens == 20
+    assert usage_of(events).reasoning_tokens == 20
 
 
 def _cut_off(events: list[ModelEvent]) -> None:
-    assert (_text(events), _ends(events)) == ("It goes", "length")
+    assert (text_of(events), end_of(events)) == ("It goes", "length")
 
 
 def _response_id(events: list[ModelEvent]) -> None:
@@ -132,32 +131,32 @@ class Feature:
     row: str
     request: ModelRequest
     answer: str = "costs"
-    check: Callable[[list[ModelEvent]], None] = _any_answer
+    check: Callable[[list[ModelEvent]], None] = any_answer
 
 
 FEATURES: Final[Mapping[str, Feature]] = {
-    "streaming": Feature("text as it is written", _ask(), "cut_off", _in_pieces),
-    "max_tokens": Feature("`max_tokens`, and `length` when it is reached", _ask(), "cut_off", _cut_off),
-    "temperature": Feature("`temperature`, `top_p`", _ask(temperature=0.5, top_p=0.9)),
-    "seed": Feature("`seed`", _ask(seed=7)),
-    "stop": Feature("`stop`", _ask(stop="END")),
-    "tools": Feature("tools, several calls at once", _ask(tools=[WEATHER]), "calls", _both_calls),
-    "one_call": Feature("`parallel_tool_calls=False`", _ask(tools=[WEATHER], parallel_tool_calls=False)),
-    "required": Feature('`tool_choice="required"`', _ask(tools=[WEATHER], tool_choice="required"), "calls"),
-    "no_call": Feature('`tool_choice="none"`', _ask(tools=[WEATHER], tool_choice="none")),
+    "streaming": Feature("text as it is written", ask(), "cut_off", in_pieces),
+    "max_tokens": Feature("`max_tokens`, and `length` when it is reached", ask(), "cut_off", _cut_off),
+    "temperature": Feature("`temperature`, `top_p`", ask(temperature=0.5, top_p=0.9)),
+    "seed": Feature("`seed`", ask(seed=7)),
+    "stop": Feature("`stop`", ask(stop="END")),
+    "tools": Feature("tools, several calls at once", ask(tools=[WEATHER]), "calls", _both_calls),
+    "one_call": Feature("`parallel_tool_calls=False`", ask(tools=[WEATHER], parallel_tool_calls=False)),
+    "required": Feature('`tool_choice="required"`', ask(tools=[WEATHER], tool_choice="required"), "calls"),
+    "no_call": Feature('`tool_choice="none"`', ask(tools=[WEATHER], tool_choice="none")),
     "one_tool": Feature(
-        "`tool_choice=UseTool(…)`", _ask(tools=[WEATHER, NEWS], tool_choice=UseTool("weather")), "calls"
+        "`tool_choice=UseTool(…)`", ask(tools=[WEATHER, NEWS], tool_choice=UseTool("weather")), "calls"
     ),
-    "schema": Feature("`response_format=JsonFormat(schema)`", _ask(response_format=JsonFormat(SCHEMA))),
-    "json": Feature("`JsonFormat()` without a schema", _ask(response_format=JsonFormat())),
-    "image": Feature("images as bytes", _ask(messages=[User(["What is this?", Image(PIXEL)])])),
-    "image_url": Feature("images by address", _ask(messages=[User(["What is this?", Image(PICTURE)])])),
-    "reasoning": Feature("reasoning as it is thought", _ask(), "thoughts", _thoughts),
-    "reasoning_back": Feature("reasoning given back", _ask(tools=[WEATHER]), "thoughts_and_call", _thoughts_to_keep),
-    "usage": Feature("tokens read and written", _ask(), "costs", _tokens),
-    "cached": Feature("tokens from a cache", _ask(), "costs", _cached_tokens),
-    "reasoning_tokens": Feature("tokens of reasoning", _ask(), "costs", _reasoning_tokens),
-    "response_id": Feature("the server's id of the answer", _ask(), "cut_off", _response_id),
+    "schema": Feature("`response_format=JsonFormat(schema)`", ask(response_format=JsonFormat(SCHEMA))),
+    "json": Feature("`JsonFormat()` without a schema", ask(response_format=JsonFormat())),
+    "image": Feature("images as bytes", ask(messages=[User(["What is this?", Image(PIXEL)])])),
+    "image_url": Feature("images by address", ask(messages=[User(["What is this?", Image(PICTURE)])])),
+    "reasoning": Feature("reasoning as it is thought", ask(), "thoughts", _thoughts),
+    "reasoning_back": Feature("reasoning given back", ask(tools=[WEATHER]), "thoughts_and_call", _thoughts_to_keep),
+    "usage": Feature("tokens read and written", ask(), "costs", _tokens),
+    "cached": Feature("tokens from a cache", ask(), "costs", _cached_tokens),
+    "reasoning_tokens": Feature("tokens of reasoning", ask(), "costs", _reasoning_tokens),
+    "response_id": Feature("the server's id of the answer", ask(), "cut_off", _response_id),
 }
 
 
@@ -235,77 +234,6 @@ _RESPONSES: Final[Mapping[str, Cell]] = {
     "response_id": Yes(),
 }
 
-
-def _calls(events: list[ModelEvent]) -> list[tuple[str, Any]]:
-    calls = [event for event in events if isinstance(event, ToolCallFinished)]
-    return [(event.name, json.loads(event.arguments)) for event in calls]
-
-
-def _calls_weather(events: list[ModelEvent]) -> None:
-    assert {name for name, _ in _calls(events)} == {"weather"}
-    assert _ends(events) == "tool_calls"
-
-
-def _calls_once(events: list[ModelEvent]) -> None:
-    assert len(_calls(events)) == 1
-
-
-def _calls_nothing(events: list[ModelEvent]) -> None:
-    assert _text(events)
-    assert not _calls(events)
-
-
-def _is_of_schema(events: list[ModelEvent]) -> None:
-    assert json.loads(_text(events))["city"] in {"Oslo", "Rome"}
-
-
-def _begins_as_json(events: list[ModelEvent]) -> None:
-    # Where it has a choice it begins otherwise, and a small model does not soon come to an end.
-    assert _text(events).lstrip().startswith("{")
-
-
-def _has_no_c(events: list[ModelEvent]) -> None:
-    assert _text(events)
-    assert "C" not in _text(events)
-
-
-def _counts(events: list[ModelEvent]) -> None:
-    assert _usage(events).input_tokens > 10
-    assert _usage(events).output_tokens > 0
-
-
-def _counts_cached(events: list[ModelEvent]) -> None:
-    assert _usage(events).cached_tokens > 10
-
-
-def _has_an_id(events: list[ModelEvent]) -> None:
-    end = events[-1]
-    assert isinstance(end, Finished)
-    assert end.response_id
-
-
-def _is_cut_off(events: list[ModelEvent]) -> None:
-    assert _ends(events) == "length"
-
-
-# {feature: a request to the real small model, and what its answer must have}
-LOCAL_CHECKS: Final[Mapping[str, tuple[ModelRequest, Callable[[list[ModelEvent]], None]]]] = {
-    "streaming": (_ask(max_tokens=8), _in_pieces),
-    "max_tokens": (_ask(max_tokens=2), _is_cut_off),
-    "temperature": (_ask(max_tokens=4, temperature=0.5, top_p=0.9), _any_answer),
-    "seed": (_ask(max_tokens=4, seed=7), _any_answer),
-    "stop": (_ask([User("Repeat: A B C D E F")], max_tokens=20, temperature=0, stop="C"), _has_no_c),
-    "tools": (_ask(tools=[WEATHER], tool_choice="required", parallel_tool_calls=True), _calls_weather),
-    "one_call": (_ask(tools=[WEATHER], tool_choice="required", parallel_tool_calls=False), _calls_once),
-    "required": (_ask(tools=[WEATHER], tool_choice="required"), _calls_weather),
-    "no_call": (_ask(max_tokens=4, tools=[WEATHER], tool_choice="none"), _calls_nothing),
-    "one_tool": (_ask(tools=[NEWS, WEATHER], tool_choice=UseTool("weather")), _calls_weather),
-    "schema": (_ask(response_format=JsonFormat(SCHEMA)), _is_of_schema),
-    "json": (_ask(max_tokens=6, response_format=JsonFormat()), _begins_as_json),
-    "usage": (_ask(max_tokens=4), _counts),
-    "cached": (_ask(max_tokens=4), _counts_cached),
-    "response_id": (_ask(max_tokens=4), _has_an_id),
-}
 
 _ANTHROPIC: Final[Mapping[str, Cell]] = {
     "streaming": Yes({"stream": True}),

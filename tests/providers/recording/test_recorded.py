@@ -31,7 +31,7 @@ from actrio.providers import (
     User,
 )
 from actrio.providers._errors import NotRecorded
-from actrio.providers._recorded import RecordedProvider, RecordMode
+from actrio.providers.recording._recorded import RecordedProvider, RecordMode
 
 HELLO = ModelRequest([User("Hello?")])
 BYE = ModelRequest([User("Bye?")])

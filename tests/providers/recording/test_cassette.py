@@ -28,12 +28,12 @@ from actrio.providers import (
     User,
     UseTool,
 )
-from actrio.providers._cassette import Cassette
 from actrio.providers._errors import CassetteBroken
 from actrio.providers._events import Restarted
-from actrio.providers._recording import Recording
-from actrio.providers._request_lines import difference, request_lines
-from actrio.providers._scrub import Scrubber
+from actrio.providers.recording._cassette import Cassette
+from actrio.providers.recording._recording import Recording
+from actrio.providers.recording._request_lines import difference, request_lines
+from actrio.providers.recording._scrub import Scrubber
 
 HEADER = '{"cassette":"actrio","version":1}'
 REQUEST = ('{"request":{}}', '{"user":"Hello?"}')

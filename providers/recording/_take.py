@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import trio
 
-from actrio.providers._cassette import Cassette
 from actrio.providers._errors import NotRecorded, ProviderError
 from actrio.providers._events import Arrived, Finished, ModelEvent, Restarted, TextDelta
 from actrio.providers._provider import ModelStream
-from actrio.providers._recording import Ending, ErrorRecord, Recording
-from actrio.providers._scrub import Scrubber
 from actrio.providers._stream import EventStream
+from actrio.providers.recording._cassette import Cassette
+from actrio.providers.recording._recording import Ending, ErrorRecord, Recording
+from actrio.providers.recording._scrub import Scrubber
 
 
 def _text_of(events: list[ModelEvent]) -> str:

@@ -18,7 +18,7 @@ from actrio.providers import (
     Usage,
     UsageReported,
 )
-from actrio.providers._chosen import ChoiceDecoder
+from actrio.providers.local._chosen import ChoiceDecoder
 
 CALL = '{"name": "weather", "arguments": {"city": "Os\\u006co", "days": [1, 2]}}'
 OTHER = '{"name":"clock","arguments":{}}'

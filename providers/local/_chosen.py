@@ -12,7 +12,7 @@ from actrio.providers._events import (
     ToolCallStarted,
     UsageReported,
 )
-from actrio.providers._json_members import MemberScanner, NotJson, StringUnescaper
+from actrio.providers.local._json_members import MemberScanner, NotJson, StringUnescaper
 from actrio.providers.wire._chat_completions import ChatCompletionsDecoder
 
 

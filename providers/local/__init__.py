@@ -1,0 +1,10 @@
+"""A model on this machine.
+
+- `_local`: `LocalProvider`. `_llama_server` owns the process of its server, `_llama_program` runs in it.
+- `_constrained`: tools for a model that was taught none: it is held to JSON of its choice. `_chosen` reads that out of
+  the answer as it comes, with the scanners of `_json_members`.
+"""
+
+from actrio.providers.local._local import LocalProvider
+
+__all__ = ["LocalProvider"]
