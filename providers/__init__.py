@@ -11,7 +11,8 @@ What is where:
 - `_provider`: the protocol `Provider` -> `Connection` -> `ModelStream`, and what each promises. `_stream` keeps the
   promises of a stream for whoever implements one. `_names`: providers by the names of their models.
 - `_errors`: what can go wrong, and whose fault it is.
-- `_openai`, `_anthropic`: through their makers' SDKs, which `_sdk` drives. `_ollama`: over plain HTTP.
+- `_openai`, `_anthropic`: through their makers' SDKs, which `_sdk` drives. `_ollama`: over plain HTTP. `_access`:
+  addresses and keys.
 - `local/`: `LocalProvider`, a model on this machine.
 - `_scripted`, `_script`: `ScriptedProvider`, which plays a script.
 - `recording/`: `RecordedProvider`, which records another and replays it.

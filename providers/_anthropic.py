@@ -61,7 +61,7 @@ class AnthropicProvider:
     """A model of Anthropic's, or of a server that speaks like it, by the Messages interface.
 
         AnthropicProvider("claude-sonnet-5")
-        AnthropicProvider("claude-haiku-4-5", max_tokens=1000, limits=Limits(concurrency=4))
+        AnthropicProvider("claude-haiku-4-5", max_tokens=1000, limits=Limits(concurrent_requests=4))
 
     It needs the anthropic SDK: `pip install "actrio[anthropic]"`.
 

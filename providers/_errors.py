@@ -124,10 +124,21 @@ class ContentRefused(RequestRefused):
     received: str = ""
 
 
+# What OpenAI, Azure and Anthropic call an account without credit.
+_NO_CREDIT: Final = frozenset(
+    {"insufficient_quota", "billing_error", "billing_hard_limit_reached", "billing_not_active"}
+)
+
+
 class RateLimited(RequestRefused):
     """Too much was asked of the server in a while, or the account has no more credit."""
 
     _problem: ClassVar[str] = "the server's rate limit is reached"
+
+    @property
+    def out_of_credit(self) -> bool:
+        """Whether what is missing is money, so that waiting brings none."""
+        return self.code in _NO_CREDIT
 
 
 class ServerFailed(RequestRefused):

@@ -84,7 +84,7 @@ class OllamaProvider:
     """A model of an Ollama server: on this machine, on another, or on ollama.com.
 
         OllamaProvider("llama3.2:1b")
-        OllamaProvider("qwen3", keep_alive="1h", limits=Limits(concurrency=2))
+        OllamaProvider("qwen3", keep_alive="1h", limits=Limits(concurrent_requests=2))
 
     The model must be there already: `ollama pull llama3.2:1b`. The first request loads it, which may take minutes.
 

@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 import trio
 from attrs import Attribute, field, frozen
 
-from actrio.providers._errors import AuthenticationFailed, KeyMissing
+from actrio.providers._access import check_address, clean_key, show_address
+from actrio.providers._errors import KeyMissing
 from actrio.providers._provider import Connection
 from actrio.providers.policy import Limits, Retry, Timeouts, govern
 from actrio.providers.wire import CHAT_COMPLETIONS, RESPONSES, Wire
@@ -33,18 +34,13 @@ def _model(_: object, __: "Attribute[str]", model: str) -> None:
         raise ValueError("the model has no name: OpenAIProvider('gpt-5-mini')")
 
 
-def _address(_: object, __: "Attribute[str | None]", address: str | None) -> None:
-    if address is not None and not address.startswith(("https://", "http://")):
-        raise ValueError(f"base_url begins with https:// or http://, not as {address!r}")
-
-
 @frozen
 class _OpenAIServer:
     """A model on a server, and how the server is reached."""
 
     model: str = field(validator=_model)
     name: str = field(default="openai", kw_only=True)
-    base_url: str | None = field(default=None, kw_only=True, validator=_address)
+    base_url: str | None = field(default=None, kw_only=True, repr=show_address, validator=check_address)
     api_key: str | None = field(default=None, kw_only=True, repr=False)
     organization: str | None = field(default=None, kw_only=True)
     project: str | None = field(default=None, kw_only=True)
@@ -65,14 +61,11 @@ class _OpenAIServer:
         return self.base_url or os.environ.get(_ADDRESS_VARIABLE) or _ADDRESS
 
     def _find_key(self) -> str:
-        key = (self.api_key or os.environ.get(_KEY_VARIABLE) or "").strip()
+        key = clean_key(self.name, self.api_key or os.environ.get(_KEY_VARIABLE))
         if not key:
             if _is_openai(self._place()):
                 raise KeyMissing(self.name, _KEY_VARIABLE)
             return _NO_KEY
-        if not (key.isascii() and key.isprintable()):
-            words = "it has characters that no key has. Was it copied whole, and nothing else?"
-            raise AuthenticationFailed(self.name, 0, words, code="invalid_api_key")
         return key
 
     @asynccontextmanager

@@ -1,3 +1,3 @@
-"""What every test gets: the check that it leaves nothing behind."""
+"""What every test gets: the check that it leaves nothing behind; and the servers that it can ask for."""
 
-pytest_plugins = ["tests.leaks"]
+pytest_plugins = ["tests.leaks", "tests.providers.aimock"]

@@ -160,8 +160,8 @@ class Allowance:
     def refused(self, taken: Taken, error: RateLimited, now: float) -> None:
         """The server refused the request for its rate limit."""
         self.refusals += 1
-        if error.code == "insufficient_quota":
-            return  # what is missing is money, and waiting brings none
+        if error.out_of_credit:
+            return
         if error.retry_after_s is not None:
             self._close(error.retry_after_s, now)
         elif taken.pace <= self.pace:

@@ -27,7 +27,7 @@ def worth_retrying(error: Exception) -> bool:
     if isinstance(error, ProviderTimeout):
         return error.phase in ("connect", "between events")
     if isinstance(error, RateLimited):
-        return error.code != "insufficient_quota"
+        return not error.out_of_credit
     return isinstance(error, ProviderUnreachable | ServerFailed | ConnectionLost)
 
 

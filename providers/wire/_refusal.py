@@ -22,6 +22,7 @@ _BY_CODE: Final[dict[str, type[RequestRefused]]] = {
     "account_deactivated": AuthenticationFailed,
     "api_error": ServerFailed,
     "authentication_error": AuthenticationFailed,
+    "billing_error": RateLimited,
     "billing_hard_limit_reached": RateLimited,
     "billing_not_active": RateLimited,
     "bio_policy": ContentRefused,

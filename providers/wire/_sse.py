@@ -44,10 +44,18 @@ class SseSplitter:
         # Nearly always what comes is as plain as can be: one event, of one line. A byte is looked for by its number,
         # which is several times faster than by a string of that byte.
         size = len(chunk)
-        if self._clean and chunk.find(_LF) == size - 2 and chunk[-1] == _LF and chunk[:6] == b"data: ":
-            if _CR not in chunk and size <= self._limit:
-                return (chunk[6:-2],)
-        elif not self._started and chunk and not self._line and chunk[0] != _BYTE_ORDER_MARK[0]:
+        if self._clean and chunk[-1:] == b"\n" and size <= self._limit and _CR not in chunk:
+            first = chunk.find(_LF)
+            if first == size - 2:
+                if chunk[:6] == b"data: ":
+                    return (chunk[6:-2],)
+            elif (
+                chunk[:6] == b"event:"
+                and chunk[first + 1 : first + 7] == b"data: "
+                and chunk.find(_LF, first + 1) == size - 2
+            ):
+                return (chunk[first + 7 : -2],)
+        if not self._started and chunk and not self._line and chunk[0] != _BYTE_ORDER_MARK[0]:
             self._started = True
         if self._after_cr or not self._started or _CR in chunk or size > self._limit:
             return self._feed_lines(chunk)
