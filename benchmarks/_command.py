@@ -9,14 +9,11 @@ from pathlib import Path
 
 import trio
 
-from actrio.benchmarks import kernel
-from actrio.benchmarks._harness import LEAST_ROUNDS, Scenario, measure
-from actrio.benchmarks._report import LEGEND, heading, line, noise_note, to_json, verdict
-from actrio.benchmarks._row import Row
+from actrio.benchmarks._harness import LEAST_ROUNDS, Scenario, Suite, measure, together
+from actrio.benchmarks._report import heading, legend, line, noise_note, to_json, verdict
+from actrio.benchmarks._row import Goal, Row
+from actrio.benchmarks._suites import SUITES
 
-SUITES: dict[str, tuple[Scenario, ...]] = {"kernel": kernel.SCENARIOS}
-
-ROUNDS = 15
 QUICK_ROUNDS = LEAST_ROUNDS
 
 
@@ -33,16 +30,18 @@ def main(argv: list[str]) -> int:
     parser = _parser()
     chosen = parser.parse_args(argv)
     if chosen.list:
-        _list(SUITES if chosen.suite is None else {chosen.suite: SUITES[chosen.suite]})
+        _list([load() for name, load in SUITES.items() if chosen.suite in (None, name)])
         return 0
     if chosen.suite is None:
         parser.error(f"say which suite to run: {', '.join(SUITES)}")
-    scenarios = _select(parser, chosen.suite, chosen.only)
+    suite = SUITES[chosen.suite]()
+    scenarios = _select(parser, suite, chosen.only, quick=chosen.quick)
     if chosen.json is not None:
         _check_target(parser, chosen.json)
-    rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)
-    rows = _run(chosen.suite, scenarios, rounds, quick=chosen.quick)
-    return 0 if chosen.json is None else _write(chosen.json, to_json(chosen.suite, rows))
+    rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else suite.rounds)
+    with suite.setting():
+        rows = _run(suite, scenarios, rounds, quick=chosen.quick)
+    return 0 if chosen.json is None else _write(chosen.json, to_json(suite.name, rows))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,12 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("suite", nargs="?", choices=tuple(SUITES), help="what to measure")
     parser.add_argument("--list", action="store_true", help="show the scenarios and their questions, run nothing")
-    parser.add_argument("--quick", action="store_true", help="less work, fewer rounds: ten seconds instead of a minute")
+    parser.add_argument("--quick", action="store_true", help="less work, fewer rounds: a fraction of the time")
     parser.add_argument(
         "--rounds",
         type=_rounds,
         metavar="N",
-        help=f"rounds of each side, at least {LEAST_ROUNDS} (unless given: {ROUNDS}, or {QUICK_ROUNDS} with --quick)",
+        help=f"rounds of each side, at least {LEAST_ROUNDS} (else: the suite's, or {QUICK_ROUNDS} with --quick)",
     )
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these scenarios alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to a file")
@@ -73,12 +72,18 @@ def _rounds(text: str) -> int:
     return rounds
 
 
-def _select(parser: argparse.ArgumentParser, suite: str, only: Sequence[str] | None) -> list[Scenario]:
-    known = [one.name for one in SUITES[suite]]
+def _select(
+    parser: argparse.ArgumentParser, suite: Suite, only: Sequence[str] | None, *, quick: bool
+) -> list[Scenario]:
+    known = [one.name for one in suite.scenarios]
     unknown = sorted(set(only or ()) - set(known))
     if unknown:
-        parser.error(f"argument --only: no scenario {', '.join(unknown)} in {suite}; there are {', '.join(known)}")
-    return [one for one in SUITES[suite] if only is None or one.name in only]
+        parser.error(f"argument --only: no scenario {', '.join(unknown)} in {suite.name}; there are {', '.join(known)}")
+    chosen = [one for one in suite.scenarios if only is None or one.name in only]
+    left = [one for one in chosen if one.size(quick=quick) is not None]
+    if not left:
+        parser.error(f"argument --quick: it leaves out {', '.join(one.name for one in chosen)}, so nothing is left")
+    return left
 
 
 def _check_target(parser: argparse.ArgumentParser, target: Path) -> None:
@@ -89,24 +94,27 @@ def _check_target(parser: argparse.ArgumentParser, target: Path) -> None:
         parser.error(f"argument --json: cannot write {target}: {error.strerror}")
 
 
-def _list(suites: dict[str, tuple[Scenario, ...]]) -> None:
-    for suite, scenarios in suites.items():
-        print(suite)
-        for one in scenarios:
+def _list(suites: Sequence[Suite]) -> None:
+    for suite in suites:
+        print(suite.name)
+        for one in suite.scenarios:
             print(f"  {one.name:<17} {one.question}")
 
 
-def _run(suite: str, scenarios: Sequence[Scenario], rounds: int, *, quick: bool) -> list[Row]:
-    print(f"{suite}: actrio beside plain Trio, {rounds} rounds{', quick' if quick else ''}. {_environment()}\n")
+def _run(suite: Suite, scenarios: Sequence[Scenario], rounds: int, *, quick: bool) -> list[Row]:
+    print(
+        f"{suite.name}: actrio beside {suite.beside}, {rounds} rounds{', quick' if quick else ''}. {_environment()}\n"
+    )
     print(heading())
-    rows: list[Row] = []
-    for one in scenarios:
-        row = measure(one, rounds=rounds, size=one.quick if quick else one.full)
-        print(line(row, one.reach), flush=True)
-        rows.append(row)
-    print(f"\n{LEGEND}")
-    reaches = [(row, one.reach) for row, one in zip(rows, scenarios, strict=True)]
-    for said in (verdict(reaches), noise_note(rows)):
+    judged: list[tuple[Row, Goal]] = []
+    for size, group in together(scenarios, quick=quick):
+        rows = measure(group, rounds=rounds, size=size)
+        for one, row in zip(group, rows, strict=True):
+            print(line(row, one.goal), flush=True)
+            judged.append((row, one.goal))
+    rows = [row for row, _ in judged]
+    print(f"\n{legend([goal for _, goal in judged])}")
+    for said in (suite.notes, verdict(judged), noise_note(rows)):
         if said:
             print(said)
     return rows

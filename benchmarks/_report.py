@@ -2,18 +2,21 @@
 
 import json
 from collections.abc import Sequence
+from textwrap import fill
 
 from attrs import asdict
 
-from actrio.benchmarks._row import NOISY_SPREAD, Row
+from actrio.benchmarks._row import NOISY_SPREAD, Goal, Row
 
 _COLUMNS = "{:<17} {:<13} {:>12} {:>12} {:>7} {:>7} {:>7} {:>9}  {}"
 
-# What the columns mean, said under every table.
-LEGEND = (
+_WIDTH = 120
+
+_LEGEND = (
     "actrio, baseline: the median over all rounds. ratio: above 1, actrio is better.\n"
     "min, max: the least and greatest ratio of one round. to reach: what the ratio should be."
 )
+_LEGEND_AT_MOST = "\n≤: what actrio itself should not be above. It is a figure of one machine, a ratio is not."
 
 
 def heading() -> str:
@@ -22,8 +25,13 @@ def heading() -> str:
     return f"{names}\n{'-' * len(names)}"
 
 
-def line(row: Row, reach: float | None) -> str:
-    """One row of the table, with the ratio to reach if there is one."""
+def legend(goals: Sequence[Goal]) -> str:
+    """What the columns mean, said under every table."""
+    return _LEGEND + (_LEGEND_AT_MOST if any(goal.at_most is not None for goal in goals) else "")
+
+
+def line(row: Row, goal: Goal) -> str:
+    """One row of the table, with what it should reach if anything."""
     return _COLUMNS.format(
         row.scenario,
         row.unit,
@@ -32,8 +40,8 @@ def line(row: Row, reach: float | None) -> str:
         f"{row.ratio:.2f}",
         f"{row.min:.2f}",
         f"{row.max:.2f}",
-        "" if reach is None else f"{reach:.2f}",
-        "" if reach is None else "reached" if row.ratio >= reach else "short",
+        str(goal),
+        ("short" if goal.shortfalls(row) else "reached") if goal else "",
     ).rstrip()
 
 
@@ -41,13 +49,14 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 1_000 else f"{value:.1f}"
 
 
-def verdict(rows: Sequence[tuple[Row, float | None]]) -> str:
-    """How many of the ratios to reach were reached, and which were not. Empty if there was none to reach."""
-    judged = [(row, reach) for row, reach in rows if reach is not None]
-    short = [f"{row.scenario} {row.ratio:.2f} of {reach:g}" for row, reach in judged if row.ratio < reach]
+def verdict(rows: Sequence[tuple[Row, Goal]]) -> str:
+    """How many of the rows with a goal reached it, and which did not. Empty if there was none to reach."""
+    judged = [(row, goal.shortfalls(row)) for row, goal in rows if goal]
+    short = [f"{row.scenario} {' and '.join(found)}" for row, found in judged if found]
     if not judged:
         return ""
-    return f"Reached {len(judged) - len(short)} of {len(judged)}." + (f" Short: {', '.join(short)}." if short else "")
+    said = f"Reached {len(judged) - len(short)} of {len(judged)}." + (f" Short: {', '.join(short)}." if short else "")
+    return _wrap(said)
 
 
 def noise_note(rows: Sequence[Row]) -> str:
@@ -55,10 +64,14 @@ def noise_note(rows: Sequence[Row]) -> str:
     noisy = ", ".join(row.scenario for row in rows if row.noisy)
     if not noisy:
         return ""
-    return (
-        f"Noisy: {noisy}. The best round is more than {NOISY_SPREAD:g} times the worst, so trust no more of a ratio\n"
+    return _wrap(
+        f"Noisy: {noisy}. The best round is more than {NOISY_SPREAD:g} times the worst, so trust no more of a ratio "
         "than its first digit. Stop other programs, or give more --rounds."
     )
+
+
+def _wrap(text: str) -> str:
+    return fill(text, _WIDTH, break_on_hyphens=False)
 
 
 def to_json(suite: str, rows: Sequence[Row]) -> str:

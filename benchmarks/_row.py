@@ -21,8 +21,8 @@ class Row:
         scenario, unit: What was measured, and in what.
         actrio, baseline: The median over all rounds, in ``unit``.
         ratio: That of the two medians. Above one always means that actrio is better, for a rate and for a cost.
-        min, max: The least and the greatest ratio of any one round, whose two sides ran right after each other;
-            ``ratio`` always lies between them.
+        min, max: The least and the greatest ratio of any one round, whose sides ran right after each other; ``ratio``
+            always lies between them.
     """
 
     scenario: str
@@ -37,6 +37,35 @@ class Row:
     def noisy(self) -> bool:
         """Whether the rounds differ so much that the ratio should not be trusted."""
         return self.max > NOISY_SPREAD * self.min
+
+
+@frozen
+class Goal:
+    """What a row should come to. None: nothing is asked of it.
+
+    Attributes:
+        ratio: At least this.
+        at_most: What actrio's own measurement should not be above, in the row's unit. It depends on the machine.
+    """
+
+    ratio: float | None = None
+    at_most: float | None = None
+
+    def __bool__(self) -> bool:
+        return self.ratio is not None or self.at_most is not None
+
+    def __str__(self) -> str:
+        ratio = "" if self.ratio is None else f"{self.ratio:.2f}"
+        return ratio if self.at_most is None else f"{ratio} ≤{self.at_most:g}".lstrip()
+
+    def shortfalls(self, row: Row) -> list[str]:
+        """What of it the row does not reach, each as "measured of asked"; empty if it is reached."""
+        found: list[str] = []
+        if self.ratio is not None and row.ratio < self.ratio:
+            found.append(f"{row.ratio:.2f} of {self.ratio:.3g}")
+        if self.at_most is not None and row.actrio > self.at_most:
+            found.append(f"{row.actrio:.3g} {row.unit} of at most {self.at_most:g}")
+        return found
 
 
 def ratio(kind: Kind, actrio: float, baseline: float) -> float:

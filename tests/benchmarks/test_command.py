@@ -1,24 +1,21 @@
 """The command line: what it prints and writes, and what it makes of bad arguments."""
 
 import json
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import trio
 
-from actrio.benchmarks import _command
-from actrio.benchmarks._command import main
-from actrio.benchmarks._harness import Scenario
+from actrio.benchmarks._command import QUICK_ROUNDS, main
+from actrio.benchmarks._harness import Scenario, Suite
+from actrio.benchmarks._suites import SUITES
 
 FULL_DISK = Path("/dev/full")
 
 calls: list[int] = []
-
-
-async def twice(size: int) -> float:
-    await trio.lowlevel.checkpoint()
-    calls.append(size)
-    return 2.0
+settings: list[str] = []
 
 
 async def once(size: int) -> float:
@@ -26,7 +23,12 @@ async def once(size: int) -> float:
     return 1.0
 
 
-def made_up(name: str, reach: float | None) -> Scenario:
+def made_up(name: str, reach: float | None, quick: int | None = 10) -> Scenario:
+    async def twice(size: int) -> float:
+        await trio.lowlevel.checkpoint()
+        calls.append(size)
+        return 2.0
+
     return Scenario(
         name=name,
         question=f"How is {name}? 1/s.",
@@ -35,15 +37,33 @@ def made_up(name: str, reach: float | None) -> Scenario:
         actrio=twice,
         baseline=once,
         full=100,
-        quick=10,
+        quick=quick,
         reach=reach,
     )
+
+
+@contextmanager
+def setting() -> Generator[None]:
+    settings.append("entered")
+    try:
+        yield
+    finally:
+        settings.append("left")
 
 
 @pytest.fixture(autouse=True)
 def suite(monkeypatch: pytest.MonkeyPatch) -> None:
     calls.clear()
-    monkeypatch.setitem(_command.SUITES, "kernel", (made_up("first", 3.0), made_up("second", None)))
+    settings.clear()
+    kernel = Suite(
+        name="kernel",
+        beside="nothing",
+        scenarios=(made_up("first", 3.0), made_up("second", None), made_up("long", None, quick=None)),
+        setting=setting,
+        rounds=6,
+        notes="Said of the suite.",
+    )
+    monkeypatch.setitem(SUITES, "kernel", lambda: kernel)
 
 
 def test_a_run_prints_a_row_for_each_scenario_and_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
@@ -52,17 +72,35 @@ def test_a_run_prints_a_row_for_each_scenario_and_the_verdict(capsys: pytest.Cap
     assert "first" in out
     assert "second" in out
     assert "Reached 0 of 1. Short: first 2.00 of 3." in out
-    assert calls == [100] * (1 + _command.ROUNDS) * 2
+    assert "actrio beside nothing, 6 rounds." in out
+    assert "Said of the suite." in out
+    assert calls == [100] * (1 + 6) * 3
 
 
-def test_quick_does_less_work_in_fewer_rounds() -> None:
+def test_quick_does_less_work_in_fewer_rounds_and_leaves_out_what_takes_long() -> None:
     assert main(["kernel", "--quick"]) == 0
-    assert calls == [10] * (1 + _command.QUICK_ROUNDS) * 2
+    assert calls == [10] * (1 + QUICK_ROUNDS) * 2
 
 
 def test_rounds_and_only_are_heeded() -> None:
-    assert main(["kernel", "--rounds", "6", "--only", "second"]) == 0
-    assert len(calls) == 1 + 6
+    assert main(["kernel", "--rounds", "8", "--only", "second"]) == 0
+    assert len(calls) == 1 + 8
+
+
+def test_the_suites_setting_is_entered_once_around_all_measurements_and_left_when_one_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    main(["kernel", "--quick"])
+    assert settings == ["entered", "left"]
+
+    def broken(*_: object, **__: object) -> None:
+        assert settings[2:] == ["entered"]
+        raise AssertionError
+
+    monkeypatch.setattr("actrio.benchmarks._command.measure", broken)
+    with pytest.raises(AssertionError):
+        main(["kernel", "--quick"])
+    assert settings[2:] == ["entered", "left"]
 
 
 def test_json_holds_the_rows_in_order(tmp_path: Path) -> None:
@@ -79,16 +117,18 @@ def test_list_shows_questions_and_runs_nothing(capsys: pytest.CaptureFixture[str
     assert main(arguments) == 0
     assert "How is second? 1/s." in capsys.readouterr().out
     assert not calls
+    assert not settings
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "say which suite to run: kernel"),
+        ([], "say which suite to run: kernel, providers"),
         (["nonsense"], "invalid choice: 'nonsense'"),
         (["kernel", "--rounds", "4"], "4 is too few"),
         (["kernel", "--rounds", "many"], "'many' is not a whole number"),
-        (["kernel", "--only", "third", "first"], "no scenario third in kernel; there are first, second"),
+        (["kernel", "--only", "third", "first"], "no scenario third in kernel; there are first, second, long"),
+        (["kernel", "--quick", "--only", "long"], "it leaves out long, so nothing is left"),
         (["kernel", "--only"], "expected at least one argument"),
         (["kernel", "--json", "no/such/folder/rows.json"], "cannot write no/such/folder/rows.json: No such file"),
         (["kernel", "--json", "."], "cannot write .: Is a directory"),

@@ -5,19 +5,19 @@ import gc
 import pytest
 import trio
 
-from actrio.benchmarks._harness import Scenario, Side, measure, run_side
+from actrio.benchmarks._harness import Scenario, Side, measure, run_side, together
 
 
-def scenario(actrio: Side, baseline: Side) -> Scenario:
+def scenario(actrio: Side, baseline: Side, *, name: str = "made-up", quick: int | None = 10) -> Scenario:
     return Scenario(
-        name="made-up",
+        name=name,
         question="Which?\n\nMore.",
         unit="1/s",
         kind="rate",
         actrio=actrio,
         baseline=baseline,
         full=100,
-        quick=10,
+        quick=quick,
     )
 
 
@@ -34,9 +34,45 @@ def test_both_sides_take_turns_after_one_round_that_does_not_count() -> None:
         calls.append(("B", size))
         return 1.0
 
-    row = measure(scenario(actrio, baseline), rounds=3, size=7)
+    (row,) = measure([scenario(actrio, baseline)], rounds=3, size=7)
     assert calls == [("A", 7), ("B", 7)] * 4
     assert (row.scenario, row.unit, row.actrio, row.ratio, row.min, row.max) == ("made-up", "1/s", 5.0, 5.0, 3.0, 7.0)
+
+
+def counting(calls: list[str], name: str, result: float) -> Side:
+    async def side(size: int) -> float:
+        await trio.lowlevel.checkpoint()
+        calls.append(name)
+        return result
+
+    return side
+
+
+def test_one_measurement_of_actrio_a_round_serves_all_its_baselines() -> None:
+    calls: list[str] = []
+    actrio = counting(calls, "A", 6.0)
+    pair = [scenario(actrio, counting(calls, str(n), n), name=str(n)) for n in (2, 3)]
+    rows = measure(pair, rounds=2, size=1)
+    assert calls == ["A", "2", "3"] * 3
+    assert [(row.scenario, row.actrio, row.baseline, row.ratio) for row in rows] == [
+        ("2", 6.0, 2.0, 3.0),
+        ("3", 6.0, 3.0, 2.0),
+    ]
+
+
+def test_neighbours_with_the_same_actrio_side_and_size_are_measured_together() -> None:
+    one, other = counting([], "one", 1.0), counting([], "other", 1.0)
+    scenarios = [scenario(one, other), scenario(one, one), scenario(other, one), scenario(one, other)]
+    groups = together(scenarios, quick=False)
+    assert [(size, len(group)) for size, group in groups] == [(100, 2), (100, 1), (100, 1)]
+    assert [each for _, group in groups for each in group] == scenarios
+
+
+def test_a_scenario_without_a_quick_size_is_left_out_when_it_should_be_quick() -> None:
+    side = counting([], "any", 1.0)
+    scenarios = [scenario(side, side, name="long", quick=None), scenario(side, side)]
+    assert [(size, group[0].name) for size, group in together(scenarios, quick=True)] == [(10, "made-up")]
+    assert [size for size, _ in together(scenarios, quick=False)] == [100]
 
 
 def test_each_side_runs_in_a_trio_run_of_its_own() -> None:
@@ -47,7 +83,7 @@ def test_each_side_runs_in_a_trio_run_of_its_own() -> None:
         roots.append(trio.lowlevel.current_root_task())
         return 1.0
 
-    measure(scenario(side, side), rounds=1, size=1)
+    measure([scenario(side, side)], rounds=1, size=1)
     assert len(set(roots)) == 4
 
 
@@ -67,7 +103,7 @@ def test_work_done_wrong_fails_the_measurement() -> None:
         raise AssertionError
 
     with pytest.raises(AssertionError):
-        measure(scenario(wrong, wrong), rounds=1, size=1)
+        measure([scenario(wrong, wrong)], rounds=1, size=1)
 
 
 def test_a_question_is_the_first_line_of_what_is_given() -> None:

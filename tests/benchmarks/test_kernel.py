@@ -55,4 +55,4 @@ def test_a_wrong_answer_fails_the_scenario(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(_ask, "Doubler", Tripler)
     with pytest.raises(AssertionError):
-        measure(_ask.SCENARIO, rounds=1, size=5)
+        measure([_ask.SCENARIO], rounds=1, size=5)
