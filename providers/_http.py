@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from time import time
 from typing import Final
 
@@ -81,7 +82,9 @@ async def stream_answer(
         decoder.secret = secret
         answer = _Answer(body, decoder, cause)
         stream = EventStream(
-            answer.next_events, received=lambda: answer.decoder.received, quota=read_quota(response.headers, time())
+            answer.next_events,
+            received=lambda: answer.decoder.received,
+            quota=partial(read_quota, response.headers, time()),
         )
         try:
             yield stream
@@ -147,13 +150,18 @@ class Body:
         own = body_of(response) if self.content is None else None
         self._chunks: AsyncIterator[bytes] = response.aiter_raw() if own is None else own
         self._generated = own is None
+        self._ended = False
 
     async def receive(self) -> bytes:
         """Wait for the next bytes; none at the end. Raises: httpx2.TransportError when the connection breaks."""
-        return await anext(self._chunks, b"")
+        chunk = await anext(self._chunks, b"")
+        self._ended = not chunk
+        return chunk
 
     async def aclose(self) -> None:
         """Close the connection if there is more to come."""
+        if self._ended and not self._generated:
+            return  # it gave its connection back when the last byte was read
         # `chunks` is an async generator over others, and closing the outermost leaves those inside to the garbage
         # collector, which Trio warns of. Cancelled while they wait for bytes, they unwind from the inside and clean up.
         if self.content is None and self._generated:

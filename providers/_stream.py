@@ -14,6 +14,10 @@ def _nothing() -> str:
     return ""
 
 
+def _unknown() -> None:
+    return None
+
+
 class EventStream:
     """Keeps the contract of `ModelStream` for a provider that only knows how to wait for its next events.
 
@@ -22,7 +26,7 @@ class EventStream:
             be called again. It is not called again once it handed over `Finished`, raised or was cancelled. What it
             handed over before it raised is given out before the error.
         received: Gives the text that has come, for errors that tell it.
-        quota: What the server said is left of its limits, with this answer.
+        quota: Gives what the server said is left of its limits, with this answer.
     """
 
     def __init__(
@@ -30,9 +34,9 @@ class EventStream:
         more: Callable[[Arrived], Awaitable[None]],
         *,
         received: Callable[[], str] = _nothing,
-        quota: Quota | None = None,
+        quota: Callable[[], Quota | None] = _unknown,
     ) -> None:
-        self.quota: Quota | None = quota
+        self._quota = quota
         self._more = more
         self._text = received
         self._arrived: deque[ModelEvent] = deque()
@@ -41,6 +45,11 @@ class EventStream:
         # Invariant: `more` is called only while neither holds.
         self._ended = False
         self._closed = False
+
+    @property
+    def quota(self) -> Quota | None:
+        """What the server said is left of its limits, with this answer; None if it said nothing."""
+        return self._quota()
 
     @property
     def received(self) -> str:

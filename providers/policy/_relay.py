@@ -54,7 +54,6 @@ class Relay:
         """The text that has come."""
         return self._source.received
 
-    @property
     def quota(self) -> Quota | None:
         """What the server said is left of its limits."""
         return self._source.quota

@@ -14,6 +14,7 @@ from actrio.providers.policy._nursery import open_nursery
 from actrio.providers.policy._relay import Relay
 from actrio.providers.policy._time_out import time_out
 from actrio.providers.policy._tries import Tries
+from actrio.providers.wire import Quota
 
 # How many batches of events are read ahead of the reader.
 _AHEAD: Final = 16
@@ -30,7 +31,7 @@ async def restarting(tries: Tries, request: ModelRequest) -> AsyncGenerator[Even
     async with open_nursery() as nursery:
         nursery.start_soon(run.run, name=f"tries of {tries.name}")
         await run.begin()
-        yield EventStream(run.more, received=run.text, quota=None if run.relay is None else run.relay.quota)
+        yield EventStream(run.more, received=run.text, quota=run.quota)
         nursery.cancel_scope.cancel()
 
 
@@ -47,6 +48,10 @@ class _Run:
     def text(self) -> str:
         """The text that has come since the answer was last started."""
         return "" if self.relay is None else self.relay.text()
+
+    def quota(self) -> Quota | None:
+        """What the server said is left of its limits, with the try that runs."""
+        return None if self.relay is None else self.relay.quota()
 
     async def begin(self) -> None:
         """Wait for the first event."""

@@ -89,7 +89,7 @@ class Tries:
                     await opening.lift()
                     answered = True
                     if place is not None:
-                        place.answered(relay.quota)
+                        place.answered(relay.quota())
                     yield relay
             except RateLimited as error:
                 if place is not None and not answered:

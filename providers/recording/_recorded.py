@@ -199,7 +199,9 @@ class _RecordedConnection:
         try:
             async with connection.stream(request) as source:
                 take.source = source
-                stream = EventStream(take.next_events, received=take.received, quota=getattr(source, "quota", None))
+                stream = EventStream(
+                    take.next_events, received=take.received, quota=lambda: getattr(source, "quota", None)
+                )
                 try:
                     yield stream
                 finally:

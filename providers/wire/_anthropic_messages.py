@@ -121,16 +121,14 @@ def _is_no_result(block: dict[str, Any]) -> bool:
     return bool(block["type"] != "tool_result")
 
 
+# By `isinstance`: `match` looks every attribute up by name, and with a long history that is most of a request's cost.
 def _encode_message(message: User | Assistant | ToolResult) -> _Blocks:
-    match message:
-        case User(str(text)):
-            return _encode_text(text)
-        case User(parts):
-            return [block for part in parts for block in _encode_part(part)]
-        case ToolResult():
-            return [_encode_result(message)]
-        case Assistant():
-            return _encode_answer(message)
+    if isinstance(message, User):
+        content = message.content
+        if isinstance(content, str):
+            return _encode_text(content)
+        return [block for part in content for block in _encode_part(part)]
+    return [_encode_result(message)] if isinstance(message, ToolResult) else _encode_answer(message)
 
 
 def _encode_text(text: str) -> _Blocks:

@@ -27,7 +27,6 @@ from actrio.providers._messages import (
     Message,
     Part,
     Reasoning,
-    System,
     Text,
     ToolCall,
     ToolResult,
@@ -86,22 +85,24 @@ def encode_request(request: ModelRequest, *, of_openai: bool = False, **more: An
     return msgspec.json.encode(merge(body, optional, more, request))
 
 
+# By `isinstance`: `match` looks every attribute up by name, and with a long history that is most of a request's cost.
 def _encode_message(message: Message, *, thoughts: bool) -> dict[str, Any]:
-    match message:
-        case System(text):
-            return {"role": "system", "content": text}
-        case User(str(text)):
-            return {"role": "user", "content": text}
-        case User(parts):
-            return {"role": "user", "content": [_encode_part(part) for part in parts]}
-        case ToolResult(call_id, text):
-            return {"role": "tool", "tool_call_id": call_id, "content": text}
-        case Assistant(text, tool_calls=()):
-            return {"role": "assistant", "content": text}
-        case Assistant(text, tool_calls=calls, reasoning=reasoning):
-            fields = {part.token: part.text for part in reasoning if thoughts and _wanted_back(part)}
-            encoded = [_encode_call(call) for call in calls]
-            return {"role": "assistant", "content": text or None, "tool_calls": encoded, **fields}
+    if isinstance(message, User):
+        content = message.content
+        return {"role": "user", "content": content if isinstance(content, str) else [_encode_part(p) for p in content]}
+    if isinstance(message, Assistant):
+        return _encode_answer(message, thoughts=thoughts)
+    if isinstance(message, ToolResult):
+        return {"role": "tool", "tool_call_id": message.call_id, "content": message.text}
+    return {"role": "system", "content": message.text}
+
+
+def _encode_answer(message: Assistant, *, thoughts: bool) -> dict[str, Any]:
+    if not message.tool_calls:
+        return {"role": "assistant", "content": message.text}
+    fields = {part.token: part.text for part in message.reasoning if thoughts and _wanted_back(part)}
+    calls = [_encode_call(call) for call in message.tool_calls]
+    return {"role": "assistant", "content": message.text or None, "tool_calls": calls, **fields}
 
 
 def _wanted_back(thoughts: Reasoning) -> bool:

@@ -22,7 +22,7 @@ from actrio.providers._events import (
     Usage,
     UsageReported,
 )
-from actrio.providers._messages import Assistant, Image, Message, Reasoning, System, Text, ToolCall, ToolResult, User
+from actrio.providers._messages import Assistant, Image, Message, Reasoning, Text, ToolCall, ToolResult, User
 from actrio.providers._request import ModelRequest
 from actrio.providers._tools import JsonFormat, ToolDefinition
 from actrio.providers.wire._arguments import arguments_object
@@ -93,19 +93,18 @@ def _encode_options(request: ModelRequest) -> dict[str, Any]:
 def _encode_messages(messages: tuple[Message, ...]) -> Iterator[dict[str, Any]]:
     names: dict[str, str] = {}  # of the tools that were called, by the id of the call
     for message in messages:
-        match message:
-            case System(text):
-                yield {"role": "system", "content": text}
-            case User():
-                yield _encode_user(message)
-            case ToolResult(call_id, text):
-                result = {"role": "tool", "content": text, "tool_call_id": call_id}
-                yield result | ({"tool_name": names[call_id]} if call_id in names else {})
-            case Assistant(text, tool_calls=calls) if text or calls:
-                names.update((call.id, call.name) for call in calls)
+        # By `isinstance`: `match` looks every attribute up by name, and with a long history that costs most of all.
+        if isinstance(message, User):
+            yield _encode_user(message)
+        elif isinstance(message, Assistant):
+            if message.text or message.tool_calls:
+                names.update((call.id, call.name) for call in message.tool_calls)
                 yield _encode_answer(message)
-            case Assistant():
-                pass
+        elif isinstance(message, ToolResult):
+            result = {"role": "tool", "content": message.text, "tool_call_id": message.call_id}
+            yield result | ({"tool_name": names[message.call_id]} if message.call_id in names else {})
+        else:
+            yield {"role": "system", "content": message.text}
 
 
 def _encode_user(user: User) -> dict[str, Any]:

@@ -130,7 +130,7 @@ async def test_an_answer_that_says_nothing_is_left_holds_the_next_request(
                 await trio.lowlevel.checkpoint()
                 arrived(Finished("stop"))
 
-            yield EventStream(more, quota=Quota(requests_left=0, requests_reset_s=7))
+            yield EventStream(more, quota=lambda: Quota(requests_left=0, requests_reset_s=7))
 
     connection = govern("frugal", Frugal(), retry=None, limits=Limits(), timeouts=None)
     for _ in range(2):
