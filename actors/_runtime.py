@@ -293,7 +293,7 @@ class Runtime:
 
     def metrics(self) -> RuntimeMetrics:
         """A frozen snapshot of the whole tree."""
-        actors = {name: node.metrics() for name, node in self._nodes.items()}
+        actors = {name: node.ref.metrics() for name, node in self._nodes.items()}
         totals = self._past
         for one in actors.values():
             totals = totals.plus(one.mailbox)

@@ -18,7 +18,7 @@ from actrio.agents._reply import Reply
 from actrio.agents._steps import Steps
 from actrio.agents._store import STORING_S, TurnMessages
 from actrio.agents.tools import Toolbox, Workers, open_workers
-from actrio.providers import Connection, ProviderError
+from actrio.providers import Connection, GovernedConnection, ProviderError
 
 if TYPE_CHECKING:
     from actrio.agents._agent import Agent
@@ -132,7 +132,11 @@ class AgentActor(Actor):
         """The open provider: one for all who use it in this runtime."""
         if self._connection is None:
             model = self._agent.model
-            self._connection = await self.ctx.runtime.share(sharing_key(model), model.open)
+            connection: Connection = await self.ctx.runtime.share(sharing_key(model), model.open)
+            if isinstance(connection, GovernedConnection):
+                ref: AgentRef[Any] = cast("AgentRef[Any]", self.ctx.ref)
+                ref.counts.statistics = connection.statistics
+            self._connection = connection
         return self._connection
 
     async def _open_workers(self) -> Workers:

@@ -1,6 +1,7 @@
 """What an agent did, on top of what its actor did."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from attrs import field, fields, frozen
@@ -8,7 +9,7 @@ from attrs import field, fields, frozen
 from actrio.actors import ActorMetrics, Durations
 from actrio.actors._histogram import Histogram
 from actrio.agents.tools import Outcome, ToolCounts
-from actrio.providers import Usage
+from actrio.providers import GovernedStatistics, Usage
 
 TurnOutcome: TypeAlias = Literal["completed", "failed", "cancelled"]
 
@@ -29,6 +30,8 @@ class AgentMetrics(ActorMetrics):
         blocked: {tool: how often it kept all tasks waiting}.
         abandoned: {tool: how many of its threads could not be stopped, and have not ended yet}.
         outputs_rejected: How often an answer was not of the output type.
+        model: What the policy of its model has done, its waits for rate limits too; the same for all agents that share
+            the model in this runtime. None if it has none, or was not needed yet.
     """
 
     turns: dict[TurnOutcome, int] = field(factory=dict[TurnOutcome, int])
@@ -42,12 +45,23 @@ class AgentMetrics(ActorMetrics):
     blocked: dict[str, int] = field(factory=dict[str, int])
     abandoned: dict[str, int] = field(factory=dict[str, int])
     outputs_rejected: int = 0
+    model: GovernedStatistics | None = None
 
 
 class AgentCounts:
     """The counts behind it, for whoever does something to add to."""
 
-    __slots__ = ("cost", "first_text", "outputs_rejected", "steps", "tools", "turns", "usage", "writing_s")
+    __slots__ = (
+        "cost",
+        "first_text",
+        "outputs_rejected",
+        "statistics",
+        "steps",
+        "tools",
+        "turns",
+        "usage",
+        "writing_s",
+    )
 
     def __init__(self) -> None:
         self.turns: Counter[TurnOutcome] = Counter()
@@ -58,6 +72,7 @@ class AgentCounts:
         self.writing_s: float = 0.0  # seconds from the first text of a step to its end
         self.outputs_rejected: int = 0
         self.tools: ToolCounts = ToolCounts()
+        self.statistics: Callable[[], GovernedStatistics] | None = None  # of the open model
 
     def snapshot(self, actor: ActorMetrics) -> AgentMetrics:
         """With what its actor did."""
@@ -74,4 +89,5 @@ class AgentCounts:
             blocked=dict(self.tools.blocked),
             abandoned=dict(Counter(self.tools.abandoned.values())),
             outputs_rejected=self.outputs_rejected,
+            model=None if self.statistics is None else self.statistics(),
         )
