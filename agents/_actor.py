@@ -80,10 +80,13 @@ class AgentActor(Actor):
         finally:
             said = steps.messages() if interrupted is None else steps.messages_so_far(interrupted)
             conversation.add(message, *said)
-            conversation.moved_to = steps.moved_to
+            conversation.moved_to = steps.moved_to or conversation.moved_to
             ref.conversations.keep(log.conversation, conversation)
             if interrupted is not None:
-                await self._store_rest(ref, log, said)
+                with trio.move_on_after(STORING_S, shield=True) as storing:
+                    await self._store_rest(ref, log, said)
+                if storing.cancelled_caught:
+                    _log.error("agent %s: its store did not keep an interrupted turn within %g s", log.agent, STORING_S)
         await self._store(ref, log, said, reply)
         counts.turns["completed"] += 1
         log.complete(reply)
@@ -121,10 +124,7 @@ class AgentActor(Actor):
     async def _store_rest(self, ref: AgentRef[Any], log: TurnLog, said: TurnMessages) -> None:
         """Store a turn that something else has ended already, and that stays what ended it."""
         try:
-            with trio.move_on_after(STORING_S, shield=True) as scope:
-                await ref.conversations.append(log.conversation, said)
-            if scope.cancelled_caught:
-                _log.error("agent %s: its store did not keep an interrupted turn within %g s", log.agent, STORING_S)
+            await ref.conversations.append(log.conversation, said)
         except Exception:  # noqa: BLE001 - what ended the turn is raised; this is beside it
             _log.exception("agent %s: its store did not keep an interrupted turn", log.agent)
 

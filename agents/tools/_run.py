@@ -155,7 +155,7 @@ def _watched(work: Coroutine[Any, Any, Any], report: Callable[[float], None]) ->
         except GeneratorExit:
             work.close()
             raise
-        except BaseException as error:  # noqa: BLE001 - it is not handled here: the tool has it raised where it waits
+        except BaseException as error:  # noqa: BLE001, ASYNC103 - it is not handled here: the tool has it raised where it waits
             step = partial(work.throw, error)
 
 
