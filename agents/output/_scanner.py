@@ -38,7 +38,7 @@ class BrokenJson(ValueError):
         self.partial = partial
 
 
-class FieldUpdate:
+class FieldUpdate:  # noqa: PLW1641 - its value may be a list, which has no hash
     """A value of a JSON text has grown, or is complete.
 
     Attributes:
@@ -80,8 +80,6 @@ class FieldUpdate:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FieldUpdate) and self._facts() == other._facts()
-
-    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] - its value may be a list
 
     def _facts(self) -> tuple[object, ...]:
         return self.path, self.indexes, self.delta, self.value, self.is_complete
