@@ -7,10 +7,12 @@
 - `_supervision`: the rules of restarting, in prose and as pure functions.
 - `_pool`: the tasks that run class actors.
 - `_topics`, `_dead_letters`, `_resources`: what actors share; `_metrics`, `_histogram`: what they did.
+- `_track`: functions whose calls are counted; `_report`: all of it as a table; `_current`: the runtime that is open.
 """
 
 from actrio.actors._actor import Actor, handles
 from actrio.actors._context import ChildTasks, Context
+from actrio.actors._current import current_runtime
 from actrio.actors._dead_letters import DeadLetter, LifeEvent
 from actrio.actors._errors import (
     HandlerError,
@@ -30,6 +32,7 @@ from actrio.actors._runtime import Runtime, open_runtime
 from actrio.actors._spec import ChildSpec, Definition, Restart, SpawnSettings, child
 from actrio.actors._supervision import RestartPolicy, Strategy, Supervisor
 from actrio.actors._topics import Topic, TopicStatistics, WrongTopicType
+from actrio.actors._track import FunctionMetrics, track
 
 __all__ = [
     "Actor",
@@ -42,6 +45,7 @@ __all__ = [
     "Definition",
     "Down",
     "Durations",
+    "FunctionMetrics",
     "HandlerError",
     "IllegalSignal",
     "InvalidSpec",
@@ -66,6 +70,8 @@ __all__ = [
     "UnknownActor",
     "WrongTopicType",
     "child",
+    "current_runtime",
     "handles",
     "open_runtime",
+    "track",
 ]

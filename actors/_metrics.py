@@ -3,6 +3,7 @@
 from attrs import field, frozen
 
 from actrio.actors._histogram import Durations
+from actrio.actors._track import FunctionMetrics
 from actrio.mailbox import InboxStatistics
 
 
@@ -56,7 +57,8 @@ class RuntimeMetrics:
     """A snapshot of a whole runtime.
 
     Attributes: ``at`` (Trio's clock, seconds), ``actors`` (the living ones by name), ``totals`` (with the stopped
-    ones), ``workers`` (tasks that run class actors), ``restarts`` (of all actors ever).
+    ones), ``workers`` (tasks that run class actors), ``restarts`` (of all actors ever), ``functions`` (those that are
+    tracked, by name).
     """
 
     at: float
@@ -64,3 +66,4 @@ class RuntimeMetrics:
     totals: Totals = field(factory=Totals)
     workers: int = 0
     restarts: int = 0
+    functions: dict[str, FunctionMetrics] = field(factory=dict[str, FunctionMetrics])

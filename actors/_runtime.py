@@ -11,6 +11,7 @@ import trio
 
 from actrio.actors._actor import Actor
 from actrio.actors._cell import Cell
+from actrio.actors._current import opened
 from actrio.actors._dead_letters import DeadLetter, LifeEvent
 from actrio.actors._errors import NameTaken, RuntimeClosed, UnknownActor
 from actrio.actors._lifecycle import State
@@ -19,11 +20,13 @@ from actrio.actors._node import Node
 from actrio.actors._pool import Pool
 from actrio.actors._process import Process
 from actrio.actors._ref import ActorRef, SupervisorRef
+from actrio.actors._report import make_report
 from actrio.actors._resources import Resources
 from actrio.actors._spec import ChildSpec, Definition, SpawnSettings, plain_spec
 from actrio.actors._supervision import DEFAULT_INTENSITY, DEFAULT_PERIOD, RestartPolicy, Supervisor
 from actrio.actors._supervisor import Family, SupervisorNode
 from actrio.actors._topics import Topic, WrongTopicType
+from actrio.actors._track import FunctionCounts
 from actrio.mailbox import ActorStopped, Broadcast, DeadReason, Envelope, Inbox, Lagged, Subscription
 
 M = TypeVar("M")
@@ -62,6 +65,7 @@ class Runtime:
         self._topics: dict[str, Topic[Any]] = {}
         self.bury: Callable[[Envelope[Any], DeadReason], None] = self._bury  # for all inboxes; bound once
         self._past = Totals()  # of stopped actors
+        self._functions: dict[str, FunctionCounts] = {}  # {name: of the tracked functions}
         self._closing = False
         root = ChildSpec(factory=Supervisor("runtime"))
         self._root = SupervisorNode(self, None, root, "runtime", "one_for_one", policy)
@@ -297,7 +301,16 @@ class Runtime:
         totals = self._past
         for one in actors.values():
             totals = totals.plus(one.mailbox)
-        return RuntimeMetrics(trio.current_time(), actors, totals, self.pool.workers, self.restarts)
+        functions = {name: counts.snapshot(name) for name, counts in tuple(self._functions.items())}
+        return RuntimeMetrics(trio.current_time(), actors, totals, self.pool.workers, self.restarts, functions)
+
+    def report(self) -> str:
+        """The living actors and the tracked functions with counts and times, as tables: ``print(runtime.report())``."""
+        return make_report(self.metrics())
+
+    def counts_of(self, function: str) -> FunctionCounts:
+        """Where the calls of a tracked function are counted. For :func:`track`; may be called in any thread."""
+        return self._functions.setdefault(function, FunctionCounts())
 
     def tree(self) -> str:
         """Supervisors and actors with their states and depths, one a line, children indented."""
@@ -351,9 +364,11 @@ async def open_runtime(
     policy = RestartPolicy(intensity=intensity, period=period)
     policy.check("runtime")
     thrown: Exception | None = None
+    outer = opened.get()
     try:
         async with trio.open_nursery() as nursery:
             runtime = Runtime(nursery, policy, seed)
+            opened.set(runtime)
             await runtime.start()
             try:
                 yield runtime
@@ -373,6 +388,8 @@ async def open_runtime(
         if thrown is None:
             raise
         raise BaseExceptionGroup("errors of the runtime and of the block", [thrown, *group.exceptions]) from None
+    finally:
+        opened.set(outer)  # and not reset(): the end of a fixture may run in another context than its beginning
     if thrown is not None:
         try:
             raise thrown

@@ -15,6 +15,7 @@ What is where:
 - `_turn`: one answer while it comes, for those who read; `_log`: its record; `_events`: what that is made of.
 - `_conversation`: what it remembers, and what of that a model is sent.
 - `_errors`: what can go wrong in a turn, beside what its model raises.
+- `batch`: many inputs, so many at once; sequences and steps. `flow`: handlers that signals set off.
 """
 
 from actrio.agents._agent import Agent
@@ -62,7 +63,7 @@ from actrio.agents._reply import Reply
 from actrio.agents._store import ConversationStore, TurnMessages
 from actrio.agents._turn import FieldReader, TextReader, Turn
 from actrio.agents.output import BrokenJson, FieldUpdate
-from actrio.agents.tools import InvalidTool, Tool, ToolContext, ToolError, ToolUse, tool
+from actrio.agents.tools import CallOver, InvalidTool, Tool, ToolContext, ToolError, ToolUse, tool
 
 __all__ = [
     "PRICES",
@@ -75,6 +76,7 @@ __all__ = [
     "BrokenJson",
     "Budget",
     "BudgetExceeded",
+    "CallOver",
     "Conversation",
     "ConversationStore",
     "ConversationSummary",

@@ -65,7 +65,7 @@ class AgentActor(Actor):
         )
         interrupted: str | None = "cut off"
         try:
-            with charging(ref.accounts(message.budget)):
+            with charging(ref.accounts(message.budget)), ref.running(log):
                 reply = await self._go(steps, log, conversation.moved_to)
             interrupted = None
         except Exception as error:

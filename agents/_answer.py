@@ -1,11 +1,13 @@
 """One call of the model: the answer as it comes, into the turn's log, and as a whole."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import trio
 
 from actrio.agents._log import TurnLog
 from actrio.providers import (
+    EventStream,
     Finished,
     FinishReason,
     ModelEvent,
@@ -38,17 +40,38 @@ class Answer:
 
     async def read(self, stream: ModelStream, provider: str) -> FinishReason:
         """Read a stream to its end. Raises: ProtocolViolation if it ends without `Finished`; what the stream raises."""
-        add_text = self._log.add_text
-        async for event in stream:
-            if type(event) is TextDelta:
-                if self.first_text_at is None:
-                    self.first_text_at = trio.current_time()
-                add_text(event.text)
-            else:
-                self._take(event)
+        if isinstance(stream, EventStream):
+            events: list[ModelEvent] = []
+            await stream.receive_into(events.append)
+            while events:
+                self._take_all(events)
+                events.clear()
+                await stream.receive_into(events.append)
+        else:
+            async for event in stream:
+                self._take_all((event,))
         if self.finish_reason is None:
             raise ProtocolViolation(provider, "Finished as the last event of an answer", b"")
         return self.finish_reason
+
+    def _take_all(self, events: Sequence[ModelEvent]) -> None:
+        # What arrived at once is written at once: most of what a token costs here is said a single time for many.
+        texts: list[str] = []
+        for event in events:
+            if type(event) is TextDelta:
+                texts.append(event.text)
+            else:
+                if texts:
+                    self._say(texts)
+                    texts = []
+                self._take(event)
+        if texts:
+            self._say(texts)
+
+    def _say(self, texts: list[str]) -> None:
+        if self.first_text_at is None:
+            self.first_text_at = trio.current_time()
+        self._log.add_texts(texts)
 
     def _take(self, event: ModelEvent) -> None:
         match event:

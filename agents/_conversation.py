@@ -137,6 +137,12 @@ class Conversations:
             await self.store.replace(self._owner, key, turns)
         self.keep(key, Remembered(self._limit, turns))
 
+    async def drop(self, key: str) -> None:
+        """Forget a conversation that nobody comes back to, in the store too. Raises what the store raises."""
+        if self.store is not None:
+            await self.store.replace(self._owner, key, ())
+        self._by_key.pop(key, None)
+
 
 @frozen
 class ConversationSummary:

@@ -1,7 +1,7 @@
 """The record of one turn: written once, by the agent; read by anybody, at any time."""
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
@@ -93,6 +93,17 @@ class TurnLog:
         self._events.send_nowait(TextChunk(sequence, text))
         self._said.append(text)
         self._next = sequence + 1
+
+    def add_texts(self, texts: Sequence[str]) -> None:
+        """Write pieces of text, as many calls of `add_text` would, at a fraction of their cost."""
+        sequence = self._next
+        if sequence + len(texts) > self.max_events + 1:
+            for text in texts:
+                self.add_text(text)
+            return
+        self._events.send_many_nowait(list(map(TextChunk, range(sequence, sequence + len(texts)), texts)))
+        self._said += texts
+        self._next = sequence + len(texts)
 
     def add_reasoning(self, text: str) -> None:
         """Write a piece of what the model thinks."""

@@ -80,8 +80,7 @@ class Middleware:
         @asynccontextmanager
         async def timed(call: ModelCall) -> AsyncGenerator[None]:
             began = trio.current_time()
-
-    Yield:
+            yield  # the call
             print(call.agent, call.step, trio.current_time() - began, call.usage)
 
         Agent("writer", model, middleware=[Middleware(model=timed)])

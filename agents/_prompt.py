@@ -1,19 +1,23 @@
 """The messages that an agent takes."""
 
 from collections.abc import Iterable
+from dataclasses import is_dataclass
 from typing import Any, TypeAlias, cast
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field, frozen, has
+from msgspec import Struct
 
 from actrio.agents._budget import Budget
 from actrio.agents._goal import Goal
 from actrio.agents._log import TurnLog
 from actrio.agents._reply import Reply
+from actrio.agents.tools import as_text, is_model
 from actrio.mailbox import Request
 from actrio.providers import Assistant, Image, Message, Part, System, Text, ToolResult, User
 
-# What an agent can be asked: a text, texts and images, or messages of which the last is what it is asked.
-Content: TypeAlias = str | Part | Iterable[str | Part] | Message | Iterable[Message]
+# What an agent can be asked: a text, texts and images, messages of which the last is what it is asked, or a record (of
+# attrs, dataclasses, msgspec or pydantic, or a dict), which the model is given as JSON.
+Content: TypeAlias = str | Part | Iterable[str | Part] | Message | Iterable[Message] | object
 
 _MESSAGES = (System, User, Assistant, ToolResult)
 
@@ -24,6 +28,8 @@ def as_messages(content: Content) -> tuple[Message, ...]:
         return (User(content),)
     if isinstance(content, _MESSAGES):
         messages: tuple[Message, ...] = (content,)
+    elif _is_record(content):
+        messages = (User(as_text(content)),)
     else:
         messages = _from_many(content)
     if not isinstance(messages[-1], User | ToolResult):
@@ -33,6 +39,11 @@ def as_messages(content: Content) -> tuple[Message, ...]:
     return messages
 
 
+def _is_record(content: object) -> bool:
+    kind = type(content)
+    return has(kind) or is_dataclass(kind) or isinstance(content, Struct | dict) or is_model(kind)
+
+
 def _from_many(content: object) -> tuple[Message, ...]:
     parts = tuple(cast("Iterable[object]", content)) if isinstance(content, Iterable) else ()
     if parts and all(isinstance(part, _MESSAGES) for part in parts):
@@ -40,7 +51,7 @@ def _from_many(content: object) -> tuple[Message, ...]:
     said = [part for part in parts if isinstance(part, str | Text | Image)]
     if not said or len(said) < len(parts):
         raise TypeError(
-            f"an agent is asked a str, a list of texts and images, or a list of messages that is not empty; not "
+            f"an agent is asked a str, a list of texts and images or of messages that is not empty, or a record, not "
             f"{content!r:.200}"
         )
     return (User(said),)
@@ -59,8 +70,8 @@ class Prompt(Request[Reply[Any]]):
     """What an agent is asked: ``await ref.ask(Prompt("Hello.", conversation="u1"))``, or told.
 
     Args:
-        messages: What to say to the model: a text, texts and images, or messages of which the last is a ``User``, or
-            a ``ToolResult``.
+        messages: What to say to the model: a text, texts and images, a record, or messages of which the last is a
+            ``User``, or a ``ToolResult``.
         conversation: The key of the conversation to go on with. None: it stands for itself and is not remembered.
         budget: What the turn may cost.
         goal: What to work for until it is done, see ``AgentRef.work``.

@@ -1,9 +1,9 @@
 """How one talks to an agent."""
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVarTuple, overload
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Generator, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVarTuple, Unpack, overload
 
 import trio
 from typing_extensions import TypeVar
@@ -17,6 +17,11 @@ from actrio.agents._metrics import AgentCounts, AgentMetrics
 from actrio.agents._prompt import Content, LivePrompt, Prompt
 from actrio.agents._reply import Reply
 from actrio.agents._turn import Turn
+from actrio.agents.batch._batch import Batch, batch_of, open_batch_of
+from actrio.agents.batch._form import ReplyForm
+from actrio.agents.batch._outcome import Outcome
+from actrio.agents.batch._sequence import Sequence, run_sequence
+from actrio.agents.batch._settings import BatchOptions
 from actrio.agents.tools import Completed, HandedOff, Tool, tool
 from actrio.mailbox import AskEnvelope, Inbox, Request, open_ask
 from actrio.mailbox._working import current_inbox
@@ -42,17 +47,26 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
     and, marked as interrupted, what the model had said.
     """
 
-    __slots__ = ("_agent", "account", "conversations", "counts")
+    __slots__ = ("_agent", "account", "conversations", "counts", "logs")
 
     def __init__(self, node: Any, agent: "Agent[OutputT]") -> None:
         super().__init__(node)
         self._agent = agent
         self.counts: AgentCounts = AgentCounts()
+        self.logs: list[TurnLog] = []  # of the turns that are at work, the oldest first
         self.account: Account | None = None if agent.budget is None else Account(f"agent {self.name!r}", agent.budget)
         self.conversations: Conversations = Conversations(
             self.name, most=agent.max_conversations, limit=agent.limit, store=agent.store
         )
 
+    # A request is an object too, which may be asked as a record; the first that matches holds, as it does at run time.
+    @overload
+    def ask(  # type: ignore[overload-overlap]  # pyright: ignore[reportOverlappingOverload]
+        self,
+        message: Request[R],
+        *,
+        detached: bool = False,
+    ) -> Coroutine[Any, Any, R]: ...
     @overload
     def ask(
         self,
@@ -62,8 +76,6 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         budget: Budget | None = None,
         detached: bool = False,
     ) -> Coroutine[Any, Any, Reply[OutputT]]: ...
-    @overload
-    def ask(self, message: Request[R], *, detached: bool = False) -> Coroutine[Any, Any, R]: ...
     def ask(
         self,
         message: Any,
@@ -148,6 +160,38 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         found: Any = end.result if isinstance(end, Completed) else None
         return Work(completed, found, reply.steps, reply.duration, reply)
 
+    async def batch(
+        self, inputs: Iterable[Content] | AsyncIterable[Content], **options: Unpack[BatchOptions]
+    ) -> list[Outcome[Reply[OutputT]]]:
+        """Have the agent answer many, each in a conversation of its own, and give the outcomes in their order.
+
+        ``await ref.batch(questions, max_concurrency=10)``. No more go on at once than the agent's ``concurrency``
+        either. Options, and all else: as :func:`actrio.batch`.
+        """
+        return await batch_of(self._ask_alone, inputs, ReplyForm(self._agent.output_type), options)
+
+    def open_batch(
+        self, inputs: Iterable[Content] | AsyncIterable[Content] = (), **options: Unpack[BatchOptions]
+    ) -> AbstractAsyncContextManager[Batch[Content, Reply[OutputT]]]:
+        """The same to read as outcomes come, and to add to: ``async with ref.open_batch(...) as batch``.
+
+        As :func:`actrio.open_batch`.
+        """
+        return open_batch_of(self._ask_alone, inputs, ReplyForm(self._agent.output_type), options)
+
+    async def _ask_alone(self, content: Content) -> Reply[OutputT]:
+        return await self.ask(content)
+
+    async def sequence(
+        self, messages: Iterable[Content] | AsyncIterable[Content], *, conversation: str | None = None
+    ) -> Sequence[OutputT]:
+        """Have the agent answer messages one after the other, each knowing those before it.
+
+        Stops at the first error, which is in the result with the replies until then. Without ``conversation`` it is
+        one of its own, forgotten at the end. Cancelling this cancels the turn at work.
+        """
+        return await run_sequence(self, messages, conversation)
+
     def as_tool(
         self, *, name: str | None = None, description: str | None = None, timeout: float | None = None
     ) -> Tool[..., Any]:
@@ -177,6 +221,21 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         said = description or f"Hand the conversation over to {self.name}. {self._agent.description}".strip()
         return tool(name=name or f"hand_off_to_{_as_tool_name(self.name)}", description=said)(hand_off)
 
+    @property
+    def turns(self) -> "tuple[Turn[OutputT], ...]":
+        """The turns that are at work now, the oldest first, whoever asked for them."""
+        return tuple(Turn[OutputT](log) for log in self.logs)
+
+    def steer(self, text: str, *, conversation: str | None = None) -> int:
+        """Say something to the turns that are at work, as :meth:`Turn.steer`; gives to how many.
+
+        To those of one conversation, or to all. Not a checkpoint. Raises: SteeringFull.
+        """
+        meant = [log for log in self.logs if conversation is None or log.conversation == conversation]
+        for log in meant:
+            log.steer(text)
+        return len(meant)
+
     def conversation(self, key: str) -> Conversation:
         """What the agent remembers under a key, to read, clear or fork."""
         return Conversation(key, self.conversations)
@@ -189,7 +248,16 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         """A frozen snapshot of this agent and its actor."""
         return self.counts.snapshot(super().metrics())
 
-    # For its actor, which also uses `conversations`, `counts` and `account`
+    # For its actor, which also uses `conversations`, `counts`, `logs` and `account`
+
+    @contextmanager
+    def running(self, log: TurnLog) -> Generator[None]:
+        """Inside, a turn is at work."""
+        self.logs.append(log)
+        try:
+            yield
+        finally:
+            self.logs.remove(log)
 
     def accounts(self, budget: Budget | None) -> tuple[Account, ...]:
         """What a turn with a budget of its own is charged to."""

@@ -147,14 +147,15 @@ class TextReader(AsyncIterator[str]):
         return self
 
     async def __anext__(self) -> str:
-        while not self._ready and not self._told:
+        ready = self._ready
+        while not ready and not self._told:
             try:
                 batch = await self._events.receive_batch(BATCH)
             except trio.EndOfChannel:
                 break
-            self._ready.extend([event.text for event in batch if type(event) is TextChunk])
-        if self._ready:
-            return self._ready.popleft()
+            ready += [event.text for event in batch if type(event) is TextChunk]
+        if ready:
+            return ready.popleft()
         if not self._told:
             self._told = True
             self._log.raise_error()

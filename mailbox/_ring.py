@@ -1,6 +1,6 @@
 """What a broadcast and its subscriptions share: the kept items, and the tasks that wait at either end of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
@@ -54,15 +54,15 @@ class Ring(Generic[T]):
         self.error: Exception | None = None
         self.traceback: TracebackType | None = None
 
-    def has_room(self) -> bool:
-        """Whether one more item may be appended."""
-        if self.next < self.limit:
+    def has_room(self, items: int = 1) -> bool:
+        """Whether so many items more may be appended."""
+        if self.next + items <= self.limit:
             return True
         positions = [reader.position for reader in self.blocking]
         lowest = min(positions, default=UNLIMITED)
         self.limit = lowest + self.keep
         self._in_the_way = positions.count(lowest)
-        return self.next < self.limit
+        return self.next + items <= self.limit
 
     def append(self, item: T) -> int:
         """Add an item that there is room for, and return its number."""
@@ -74,6 +74,20 @@ class Ring(Generic[T]):
             self.oldest += 1
         self.next = number + 1
         if self.parked:
+            self._wake(self.parked)
+            self.parked.clear()
+        return number
+
+    def extend(self, items: Sequence[T]) -> int:
+        """Add items that there is room for, and return the number of the first."""
+        number = self.next
+        if number + len(items) > self.keep:
+            for item in items:
+                self.append(item)
+            return number
+        self.items.extend(items)
+        self.next = number + len(items)
+        if items and self.parked:
             self._wake(self.parked)
             self.parked.clear()
         return number

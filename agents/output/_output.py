@@ -7,7 +7,7 @@ import msgspec
 
 from actrio.agents._errors import InvalidOutputType
 from actrio.agents.output._scanner import BrokenJson, JsonScanner
-from actrio.agents.tools import decode_model, model_schema
+from actrio.agents.tools import decode_model, hoist, model_schema
 from actrio.providers import JsonFormat
 
 T = TypeVar("T")
@@ -55,6 +55,7 @@ class OutputType(Generic[T]):
             whole = {"type": "object", "properties": {WRAPPED: schema}, "required": [WRAPPED]}
         if parts:
             whole = {**whole, "$defs": parts}
+        whole = hoist(whole)
         self.schema: Mapping[str, Any] = whole
         self.format: JsonFormat = _as_format(whole, getattr(kind, "__name__", "answer"))
 

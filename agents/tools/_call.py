@@ -1,15 +1,17 @@
 """One call of one tool, from its arguments to what the model is told."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, cast
 
 import msgspec
 import trio
 
 from actrio.agents.tools._context import ToolContext
 from actrio.agents.tools._errors import ToolError, TurnEnds
+from actrio.agents.tools._from_thread import FromThread
 from actrio.agents.tools._pydantic import encode_model
 from actrio.agents.tools._run import Runner, place_limiter
 from actrio.agents.tools._signature import BadArguments, Signature
@@ -52,6 +54,7 @@ class Call:
         self._runner = runner
         self._attempts = 0
         self._over = False
+        self._bridge: FromThread | None = None  # for a tool in a thread that may ask for async functions
 
     async def use(self) -> ToolUse:
         """Check the arguments, wait for approval if need be, run it. Raises nothing but Cancelled."""
@@ -67,20 +70,35 @@ class Call:
             with trio.move_on_after(float("inf") if tool.timeout is None else tool.timeout):
                 async with AsyncExitStack() as stack:
                     if tool.max_concurrent is not None:
-                        await stack.enter_async_context(place_limiter(tool, tool.max_concurrent))
+                        await stack.enter_async_context(place_limiter(tool.places, tool.max_concurrent))
                     return await self._try(self._complete(arguments))
-            return self._ended("timed out", f"{tool.name} took longer than {tool.timeout:g} s.")
+        except Exception as error:  # noqa: BLE001 - it came with the cancellation, in one group, and is alone now
+            self._log(error)
+        except BaseExceptionGroup as group:
+            # The call is cancelled, and its tool failed to end well: nobody is left to be told.
+            failures, ends = group.split(Exception)
+            if failures is None or ends is None:
+                raise
+            self._log(failures)
+            raise ends from None
         finally:
             self._over = True
+        return self._ended("timed out", f"{tool.name} took longer than {tool.timeout:g} s.")
 
     def _complete(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """With what the model is not told of."""
         for name in self._signature.injected:
             arguments[name] = self._deps[name]
         if self._signature.context is not None:
-            progress = _from_thread(self._progress) if self._tool.run_in == "thread" else self._progress
+            turn, in_thread = self._turn, self._tool.run_in == "thread"
+            self._bridge = FromThread(self._tool.name) if in_thread else None
             arguments[self._signature.context] = ToolContext(
-                self._turn.agent, self._turn.conversation, self._call, self._deps, progress
+                turn.agent,
+                turn.conversation,
+                self._call,
+                self._deps,
+                _from_thread(self._progress_of_thread) if in_thread else self._progress,
+                None if self._bridge is None else self._bridge.run,
             )
         return arguments
 
@@ -88,28 +106,56 @@ class Call:
         while True:
             self._attempts += 1
             try:
-                value = await self._runner.run(self._tool, arguments)
-                return self._ended("done", as_text(value), value=value)
+                value = await self._run(arguments)
             except TurnEnds as end:
                 return self._ended("done", f"{end}.", value=end)
-            except ToolError as error:
-                return self._ended("failed", error.text, error=error)
             except Exception as error:  # noqa: BLE001 - the model is told
-                if not self._tool.idempotent or self._attempts >= self._tool.attempts:
+                pause = FIRST_PAUSE_S * 2 ** (self._attempts - 1)
+                if not self._is_worth_another(error, pause):
                     return self._failed(error)
-            await trio.sleep(FIRST_PAUSE_S * 2 ** (self._attempts - 1))
+            else:
+                return self._returned(value)
+            await trio.sleep(pause)
+
+    async def _run(self, arguments: dict[str, Any]) -> Any:
+        work = partial(self._runner.run, self._tool, arguments)
+        return await (work() if self._bridge is None else self._bridge.beside(work))
+
+    def _is_worth_another(self, error: Exception, pause: float) -> bool:
+        tool = self._tool
+        if isinstance(error, ToolError) or not tool.idempotent or self._attempts >= tool.attempts:
+            return False
+        return trio.current_time() + pause < trio.current_effective_deadline()
+
+    def _returned(self, value: object) -> ToolUse:
+        try:
+            return self._ended("done", as_text(value), value=value)
+        except TypeError as error:
+            return self._failed(error)
 
     def _failed(self, error: Exception) -> ToolUse:
+        causes = list(_causes(error))
+        said = "; ".join(one.text if isinstance(one, ToolError) else _in_words(one) for one in causes)
+        if not all(isinstance(one, ToolError) for one in causes):
+            self._log(error)
+            said = f"{self._tool.name} failed: {said}"
+        return self._ended("failed", said, error=error)
+
+    def _log(self, error: Exception) -> None:
         _log.warning("agent %s: tool %r failed", self._turn.agent, self._tool.name, exc_info=error)
-        return self._ended("failed", f"{self._tool.name} failed: {type(error).__name__}: {error}", error=error)
 
     def _ended(self, outcome: Outcome, text: str, *, value: object = None, error: Exception | None = None) -> ToolUse:
         return ToolUse(self._call, outcome, text.strip(), value, error, attempts=self._attempts)
 
     def _progress(self, value: object) -> None:
-        # A thread that was abandoned may come with it when nobody is there any more.
         if not self._over:
             self._turn.call_progressed(self._call, value)
+
+    def _progress_of_thread(self, value: object) -> None:
+        # A thread that was abandoned may come with it when nobody is there any more. And nobody is there to be told if
+        # the turn cannot take it, having too many events; that ends the turn when the call does.
+        with suppress(Exception):
+            self._progress(value)
 
 
 def as_text(value: object) -> str:
@@ -123,8 +169,25 @@ def as_text(value: object) -> str:
         return value
     try:
         return msgspec.json.encode(value, enc_hook=encode_model).decode()
-    except NotImplementedError as error:
-        raise TypeError(f"what it returned cannot be told to a model: {error}") from None
+    except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
+        raise TypeError(f"what it returned cannot be told to a model, as JSON cannot carry it: {error}") from None
+
+
+def _causes(error: Exception) -> Iterator[Exception]:
+    """What was raised at first, where nurseries have put it into groups."""
+    if not isinstance(error, ExceptionGroup):
+        yield error
+        return
+    for one in cast("ExceptionGroup[Exception]", error).exceptions:
+        yield from _causes(one)
+
+
+def _in_words(error: Exception) -> str:
+    try:
+        said = str(error)
+    except Exception:  # noqa: BLE001 - an error whose text fails is told by its class alone
+        said = ""
+    return f"{type(error).__name__}: {said}"
 
 
 def _from_thread(progress: Callable[[object], None]) -> Callable[[object], None]:

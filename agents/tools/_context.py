@@ -1,12 +1,15 @@
 """What a tool is told of the turn that calls it."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar, TypeVarTuple
 
 import trio
 from attrs import field, frozen
 
 from actrio.providers import ToolCall
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 @frozen(eq=False)
@@ -28,6 +31,7 @@ class ToolContext:
     call: ToolCall
     deps: Mapping[str, Any] = field(repr=False)
     _progress: Callable[[object], None] = field(repr=False)
+    _run: Callable[..., Any] | None = field(default=None, repr=False)
 
     def progress(self, value: object) -> None:
         """Show something to whoever follows the turn, as a ``ToolCallProgress``; the model does not see it.
@@ -36,6 +40,22 @@ class ToolContext:
         moment later.
         """
         self._progress(value)
+
+    def from_thread(self, async_fn: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> T:
+        """Run an async function from a tool that is not async: ``reply = ctx.from_thread(expert.ask, "Where?")``.
+
+        It runs in a task of the call: deadline, cancellation and budget hold for it, and an ask that would wait for
+        itself fails. With ``trio.from_thread.run`` none of that were so. Waits for what it returns.
+
+        Raises:
+            CallOver: the call was cancelled or timed out; the tool should return, as nobody waits for it any more.
+            RuntimeError: this tool is async. Await the function instead.
+            Exception: what the function raises.
+        """
+        if self._run is None:
+            raise RuntimeError("this tool runs in the turn's own task: await the function instead")
+        result: T = self._run(async_fn, *args)
+        return result
 
     @property
     def deadline(self) -> float:

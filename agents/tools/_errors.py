@@ -43,5 +43,5 @@ class ToolError(ActrioError):
     """
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        super().__init__(text)
+        self.text: str = str(text)  # whatever it is given, such as the error that it is raised from
+        super().__init__(self.text)

@@ -3,6 +3,16 @@
 import sys
 from typing import Any
 
+import msgspec
+
+
+class ModelInvalid(ValueError):
+    """A value is not of a model. Attribute: ``problems``, each a path below the value, ``.a[0].b``, and a reason."""
+
+    def __init__(self, problems: tuple[tuple[str, str], ...]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{path.lstrip('.')}: {reason}" if path else reason for path, reason in problems))
+
 
 def is_model(kind: Any) -> bool:
     """Whether a type is a pydantic model."""
@@ -11,11 +21,22 @@ def is_model(kind: Any) -> bool:
 
 
 def decode_model(kind: type, value: Any) -> Any:
-    """A value of a type that msgspec does not know, see ``dec_hook`` there. Raises: NotImplementedError, ValueError."""
+    """A value of a type that msgspec does not know, see ``dec_hook`` there. Strict, as all else: no number for a text.
+
+    Raises: NotImplementedError; ModelInvalid.
+    """
     if not is_model(kind):
         raise NotImplementedError(f"{kind!r} is not a type that JSON can be read as")
     model: Any = kind
-    return model.model_validate(value)
+    try:
+        # As JSON, since strictness about Python's own types would refuse every date and enum.
+        return model.model_validate_json(msgspec.json.encode(value), strict=True)
+    except sys.modules["pydantic"].ValidationError as error:
+        raise ModelInvalid(tuple((_path(one["loc"]), one["msg"]) for one in error.errors())) from None
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
 
 
 def encode_model(value: Any) -> Any:

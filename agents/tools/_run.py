@@ -2,13 +2,13 @@
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager
 from functools import partial
 from importlib import import_module
 from time import perf_counter
 from types import coroutine
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 from weakref import WeakKeyDictionary
 
 import trio
@@ -29,7 +29,7 @@ THREADS: Final = 40
 GRACE_S: Final = 2.0
 
 _threads: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("actrio_tool_threads")
-_places: trio.lowlevel.RunVar[WeakKeyDictionary[Tool[..., Any], trio.CapacityLimiter]] = trio.lowlevel.RunVar(
+_places: trio.lowlevel.RunVar[WeakKeyDictionary[object, trio.CapacityLimiter]] = trio.lowlevel.RunVar(
     "actrio_tool_places"
 )
 
@@ -42,8 +42,15 @@ class Workers(Protocol):
         ...
 
 
-def open_workers() -> AbstractAsyncContextManager[Workers]:
-    """Worker processes: started when there is work, kept for the next, ended when the block is left.
+class WorkerDied(Exception):
+    """The worker process of a call ended before the call did: it was killed from outside, crashed, or left Python."""
+
+
+@asynccontextmanager
+async def open_workers() -> AsyncGenerator[Workers]:
+    """Worker processes: started when there is work, kept for the next, gone when the block has been left.
+
+    They get a while to end by themselves, and are killed then.
 
     Raises: InvalidTool: trio-parallel is not installed.
     """
@@ -51,8 +58,29 @@ def open_workers() -> AbstractAsyncContextManager[Workers]:
         trio_parallel = import_module("trio_parallel")
     except ModuleNotFoundError:
         raise InvalidTool("a tool with run_in='process'", 'it needs pip install "actrio[process]"') from None
-    workers: AbstractAsyncContextManager[Workers] = trio_parallel.open_worker_context(grace_period=GRACE_S)
-    return workers
+    left = False
+    try:
+        async with trio_parallel.open_worker_context(grace_period=GRACE_S) as workers:
+            yield _Reporting(workers, trio_parallel.BrokenWorkerError)
+            left = True
+    except trio_parallel.BrokenWorkerError as error:
+        if not left:
+            raise
+        _log.warning("worker processes of tools did not end by themselves, or not well: %s", error)
+
+
+class _Reporting:
+    """Workers whose death is told in plain words."""
+
+    def __init__(self, workers: Workers, died: type[Exception]) -> None:
+        self._workers = workers
+        self._died = died
+
+    async def run_sync(self, sync_fn: Callable[..., Any], *args: Any, kill_on_cancel: bool) -> Any:
+        try:
+            return await self._workers.run_sync(sync_fn, *args, kill_on_cancel=kill_on_cancel)
+        except self._died:
+            raise WorkerDied("its worker process died before it had a result") from None
 
 
 class Runner:
@@ -86,25 +114,16 @@ class Runner:
         )
 
     async def _in_thread(self, tool: Tool[..., Any], arguments: dict[str, Any]) -> Any:
-        token = trio.lowlevel.current_trio_token()
-        mark = object()
-        ended = False
-
-        def work() -> Any:
-            nonlocal ended
-            try:
-                return tool.function(**arguments)
-            finally:
-                ended = True
-                with suppress(trio.RunFinishedError):
-                    token.run_sync_soon(self._counts.abandoned.pop, mark, None)
-
+        place = _ThreadPlace(_thread_limiter(), self._counts)
         try:
-            return await trio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=_thread_limiter())
+            return await trio.to_thread.run_sync(
+                partial(tool.function, **arguments),
+                abandon_on_cancel=True,
+                limiter=cast("trio.CapacityLimiter", place),
+            )
         finally:
-            # Should it end at this moment, the mark is removed after it was made: that runs in this thread, later.
-            if not ended:
-                self._counts.abandoned[mark] = tool.name
+            if place.taken:
+                self._counts.abandoned[place] = tool.name
                 _log.warning("agent %s: the thread of tool %r cannot be stopped: abandoned", self._agent, tool.name)
 
     def _report_blocking(self, tool: Tool[..., Any], seconds: float) -> None:
@@ -118,6 +137,27 @@ class Runner:
         )
 
 
+class _ThreadPlace:
+    """A place for one thread, as ``to_thread`` asks for it.
+
+    Taken before the thread starts, and given back in Trio's own thread when it has ended, abandoned or not.
+    """
+
+    def __init__(self, limiter: trio.CapacityLimiter, counts: ToolCounts) -> None:
+        self._limiter = limiter
+        self._counts = counts
+        self.taken = False
+
+    async def acquire_on_behalf_of(self, borrower: object) -> None:
+        await self._limiter.acquire_on_behalf_of(borrower)
+        self.taken = True
+
+    def release_on_behalf_of(self, borrower: object) -> None:
+        self._limiter.release_on_behalf_of(borrower)
+        self.taken = False
+        self._counts.abandoned.pop(self, None)
+
+
 def _thread_limiter() -> trio.CapacityLimiter:
     try:
         return _threads.get()
@@ -127,14 +167,17 @@ def _thread_limiter() -> trio.CapacityLimiter:
         return limiter
 
 
-def place_limiter(tool: Tool[..., Any], most: int) -> trio.CapacityLimiter:
-    """What bounds the calls of a tool that go on at once, for all agents of one Trio run."""
+def place_limiter(places: object, most: int) -> trio.CapacityLimiter:
+    """What bounds the calls that go on at once of tools with the same `places`, for all agents of one Trio run."""
     try:
-        places = _places.get()
+        limiters = _places.get()
     except LookupError:
-        places = WeakKeyDictionary[Tool[..., Any], trio.CapacityLimiter]()
-        _places.set(places)
-    return places.setdefault(tool, trio.CapacityLimiter(most))
+        limiters = WeakKeyDictionary[object, trio.CapacityLimiter]()
+        _places.set(limiters)
+    limiter = limiters.get(places)
+    if limiter is None:
+        limiter = limiters[places] = trio.CapacityLimiter(most)
+    return limiter
 
 
 @coroutine
@@ -148,6 +191,7 @@ def _watched(work: Coroutine[Any, Any, Any], report: Callable[[float], None]) ->
         except StopIteration as done:
             return done.value
         finally:
+            step = work.close  # what was there may hold an error, which would hold this frame
             if (took := perf_counter() - began) > BLOCKING_S:
                 report(took)
         try:
@@ -161,7 +205,9 @@ def _watched(work: Coroutine[Any, Any, Any], report: Callable[[float], None]) ->
 
 def check_found_by_name(tool: Tool[..., Any]) -> None:
     """Whether a worker process can find the function of a tool. Raises: InvalidTool."""
-    name = tool.function.__qualname__
+    name = getattr(tool.function, "__qualname__", None)
+    if name is None:
+        raise InvalidTool(tool.name, "it is no function, and a worker process finds it by its name")
     if "<locals>" in name:
         raise InvalidTool(tool.name, f"{name} is inside a function, where a worker process cannot find it")
     if inspect.ismethod(tool.function):

@@ -3,14 +3,15 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
-from types import MethodType
-from typing import Any, Generic, Literal, ParamSpec, TypeAlias, TypeVar, overload
+from types import FrameType, MethodType
+from typing import Any, Final, Generic, Literal, ParamSpec, TypeAlias, TypeVar, cast, get_args, overload
 
 from attrs import evolve, field, frozen
+from docstring_parser import ParseError
 from docstring_parser import parse as parse_docstring
 
 from actrio.agents.tools._errors import InvalidTool
-from actrio.agents.tools._signature import Signature, read_signature
+from actrio.agents.tools._signature import Signature, local_names, plain_function, read_signature
 from actrio.providers import ToolDefinition
 
 P = ParamSpec("P")
@@ -18,6 +19,17 @@ R = TypeVar("R")
 
 # Where a tool runs: an async function in the agent's own run, another in a worker thread or a worker process.
 RunIn: TypeAlias = Literal["trio", "thread", "process"]
+
+# What a tool in a class becomes a method of.
+_Binds: TypeAlias = Literal["object", "class", "nothing"]
+
+_GENERATORS: Final = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+
+
+class _Made:
+    """Stands for one use of `tool`, whatever its function is bound to."""
+
+    __slots__ = ("__weakref__",)
 
 
 @frozen(eq=False)
@@ -31,7 +43,8 @@ class Tool(Generic[P, R]):
         timeout: Seconds for all of a call, its attempts and its wait for a place; None: no bound.
         idempotent: Whether calling it twice does the same as once. Only then is it tried again.
         attempts: How often it is tried, if idempotent.
-        max_concurrent: How many calls of it go on at once in this process; None: no bound.
+        max_concurrent: How many calls of it go on at once, for all agents of one Trio run and, if it is a method, all
+            objects together; None: no bound. A call that waits for approval is none of them.
         run_in: Where it runs.
         approval: Whether a person has to approve of each call.
         parameters: What the model is told of each parameter.
@@ -47,6 +60,11 @@ class Tool(Generic[P, R]):
     run_in: RunIn = "trio"
     approval: bool = False
     parameters: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    places: object = field(factory=_Made, repr=False)  # calls of tools that have the same one share the bound
+    _binds: _Binds = field(default="object", repr=False, alias="binds")
+    _names: Mapping[str, Any] | None = field(
+        default=None, repr=False, alias="names"
+    )  # what annotations may name beside globals
     _signatures: dict[frozenset[str], Signature] = field(
         factory=dict[frozenset[str], Signature], repr=False, init=False
     )
@@ -56,10 +74,11 @@ class Tool(Generic[P, R]):
         return self.function(*args, **kwargs)
 
     def __get__(self, instance: object, owner: type | None = None) -> "Tool[..., R]":
-        """A method's tool, bound to its object."""
-        if instance is None:
+        """A method's tool, bound to its object, or to its class."""
+        target = owner if self._binds == "class" else instance
+        if target is None or self._binds == "nothing":
             return self
-        return evolve(self, function=MethodType(self.function, instance))
+        return evolve(self, function=MethodType(self.function, target), binds="nothing")
 
     @property
     def __wrapped__(self) -> Callable[P, R]:
@@ -73,7 +92,7 @@ class Tool(Generic[P, R]):
         """
         signature = self._signatures.get(given)
         if signature is None:
-            signature = read_signature(self.name, self.function, given, self.parameters)
+            signature = read_signature(self.name, self.function, given, self.parameters, self._names)
             self._signatures[given] = signature
         return signature
 
@@ -102,13 +121,14 @@ def tool(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
     The model is told the function's name, its docstring and the schema of its parameters, with what the docstring says
     of each under ``Args:``. Arguments are checked and structured before the function is called: defaults, ``Literal``,
     ``Annotated``, enums, optional, lists and dicts, attrs classes, dataclasses, structs of msgspec, TypedDicts, and
-    models of pydantic where they are used. Not told are a parameter annotated with :class:`ToolContext`, and those
+    models of pydantic where they are used. They are taken strictly, at any depth: a field that a class does not have is
+    refused, and so is a number for a text. Not told are a parameter annotated with :class:`ToolContext`, and those
     whose names the agent has in its ``deps``.
 
     An async function runs in a task of the turn, and is cancelled with it. Another runs in a worker thread, which
-    cannot be stopped: cancelled, it is abandoned, counted and named in the agent's metrics. ``run_in="process"`` runs
-    it in a worker process, which is killed; the function must be at the top level of a module, and
-    ``pip install "actrio[process]"`` there.
+    cannot be stopped: cancelled, it is abandoned, counted and named in the agent's metrics; what it asks of other
+    actors it asks with :meth:`ToolContext.from_thread`. ``run_in="process"`` runs it in a worker process, which is
+    killed; the function must be at the top level of a module, and ``pip install "actrio[process]"`` there.
 
     What it returns is told to the model: a text as it is, all else as JSON. What it raises is, too, and is no crash of
     the agent; see :class:`ToolError`.
@@ -120,39 +140,69 @@ def tool(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
     Raises:
         InvalidTool: a setting cannot be. What is wrong with its parameters shows when an agent is made with it.
     """
+    caller: FrameType | None = getattr(inspect.currentframe(), "f_back", None)
     if function is None:
-        return partial(_make, **settings)
-    return _make(function, **settings)
+        return partial(_make, caller=caller, **settings)
+    return _make(function, caller=caller, **settings)
 
 
 def _make(
     function: Callable[..., Any],
     *,
+    caller: FrameType | None,
     name: str | None = None,
     description: str | None = None,
     run_in: RunIn | None = None,
     **settings: Any,
 ) -> Tool[..., Any]:
-    named = name or str(getattr(function, "__name__", ""))
-    is_async = inspect.iscoroutinefunction(function)
+    binds: _Binds = "object"
+    if isinstance(function, staticmethod | classmethod):
+        method = cast("staticmethod[..., Any] | classmethod[Any, ..., Any]", function)
+        binds = "class" if isinstance(method, classmethod) else "nothing"
+        function = method.__func__
+    if not callable(function):
+        raise InvalidTool(name or repr(function), "it is no function")
+    plain = plain_function(function)
+    named = name or str(getattr(function, "__name__", None) or getattr(plain, "__name__", ""))
+    if any(is_generator(plain) for is_generator in _GENERATORS):
+        problem = "it yields. Return what the model is told, and show what comes before with ToolContext.progress"
+        raise InvalidTool(named, problem)
+    parsed = _read_docstring(plain)
+    made = Tool[..., Any](
+        function,
+        named,
+        description or parsed[0],
+        run_in=_where(named, inspect.iscoroutinefunction(plain), run_in),
+        parameters=parsed[1],
+        binds=binds,
+        names=None if caller is None else local_names(plain, caller),
+        **settings,
+    )
+    _check(made)
+    return made
+
+
+def _where(named: str, is_async: bool, run_in: RunIn | None) -> RunIn:
     where: RunIn = run_in or ("trio" if is_async else "thread")
+    if where not in get_args(RunIn):
+        raise InvalidTool(named, f"run_in={run_in!r} is none of {', '.join(map(repr, get_args(RunIn)))}")
     if is_async != (where == "trio"):
         kind = (
             "async, so it runs in the agent's own run" if is_async else "not async, so it runs in a thread or process"
         )
         raise InvalidTool(named, f"it is {kind}, not with run_in={run_in!r}")
-    docs = parse_docstring(inspect.getdoc(function) or "")
+    return where
+
+
+def _read_docstring(function: Callable[..., Any]) -> tuple[str, dict[str, str]]:
+    """What it says of the function, and of each parameter."""
+    text = inspect.getdoc(function) or ""
+    try:
+        docs = parse_docstring(text)
+    except ParseError:
+        return text, {}
     said = "\n\n".join(filter(None, (docs.short_description, docs.long_description)))
-    made: Tool[..., Any] = Tool(
-        function,
-        named,
-        description or said,
-        run_in=where,
-        parameters={one.arg_name: one.description for one in docs.params if one.description},
-        **settings,
-    )
-    _check(made)
-    return made
+    return said, {one.arg_name: one.description for one in docs.params if one.description}
 
 
 def _check(made: Tool[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from copy import copy
+from types import MethodType
 from typing import Any, cast
 
 import trio
@@ -22,7 +23,13 @@ async def no_workers() -> Workers:
 
 
 def _as_tool(one: Callable[..., Any]) -> Tool[..., Any]:
-    return cast("Tool[..., Any]", one) if isinstance(one, Tool) else tool(one)
+    if isinstance(one, Tool):
+        return cast("Tool[..., Any]", one)
+    below: object = one.__func__ if isinstance(one, MethodType) else None
+    if isinstance(one, MethodType) and isinstance(below, Tool):
+        # A tool below @classmethod, as Python 3.13 binds it.
+        return cast("Tool[..., Any]", below).__get__(one.__self__)
+    return tool(one)
 
 
 def as_tools(tools: Iterable[Tool[..., Any] | Callable[..., Any]]) -> tuple[Tool[..., Any], ...]:
@@ -88,12 +95,19 @@ class Toolbox:
         if len(calls) == 1:
             await self._call(calls[0], turn)
             return
-        async with trio.open_nursery(strict_exception_groups=True) as nursery:
-            for call in calls:
-                nursery.start_soon(self._call, call, turn, name=f"tool {call.name}")
-
-    async def _run(self, tool: Tool[..., Any], turn: TurnOfCalls, call: ToolCall) -> ToolUse:
-        return await Call(tool, tool.signature(self._given), call, turn, self._deps, self._runner).use()
+        error: Exception | None = None
+        try:
+            async with trio.open_nursery(strict_exception_groups=True) as nursery:
+                for call in calls:
+                    nursery.start_soon(self._call, call, turn, name=f"tool {call.name}")
+        except ExceptionGroup as group:
+            # What ends a turn does so as if there were one call: the agent knows it by its class.
+            error = group.exceptions[0]
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # else it and this frame would keep each other alive
 
     async def _call(self, call: ToolCall, turn: TurnOfCalls) -> None:
         began = trio.current_time()

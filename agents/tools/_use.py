@@ -11,6 +11,15 @@ from actrio.providers import ToolCall, ToolResult
 Outcome: TypeAlias = Literal["done", "failed", "timed out", "bad arguments", "unknown tool", "denied"]
 
 
+def _encodable(text: str) -> str:
+    """The text as UTF-8 can carry it: file names and the like may have halves of characters in them."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
 @frozen
 class ToolUse:
     """A call and what came of it.
@@ -18,7 +27,7 @@ class ToolUse:
     Attributes:
         call: As the model made it.
         outcome: What came of it.
-        text: What the model is told.
+        text: What the model is told, whole, however long.
         value: What the tool returned; None if it did not.
         error: What it raised, if that is why.
         attempts: How often it was tried.
@@ -27,7 +36,7 @@ class ToolUse:
 
     call: ToolCall
     outcome: Outcome
-    text: str
+    text: str = field(converter=_encodable)
     value: Any = field(default=None, eq=False, repr=False)
     error: Exception | None = None
     attempts: int = 1

@@ -34,6 +34,8 @@ def _run(arguments: list[str]) -> int:
     if arguments[:1] == ["bench"]:
         # Not through argparse, which would read the options meant for the suite.
         return _bench(arguments[1:])
+    if arguments[:1] == ["batch"]:
+        return _batch(arguments[1:])
     chosen = _parser().parse_args(arguments)
     try:
         return _chat() if chosen.command == "chat" else _demo(chosen.topic, crash=chosen.crash)
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("topic", nargs="?", help="what they should write about")
     demo.add_argument("--crash", action="store_true", help="let one agent crash, and see it restarted")
     commands.add_parser("chat", help="talk with the embedded model")
+    commands.add_parser("batch", help="answer every question of a file (actrio batch --help)", add_help=False)
     commands.add_parser("bench", help="measure a suite (actrio bench --help)", add_help=False)
     return parser
 
@@ -66,6 +69,12 @@ def _chat() -> int:
     from actrio.chat import main as chat
 
     return chat()
+
+
+def _batch(arguments: list[str]) -> int:
+    from actrio._batch_command import main as batch
+
+    return batch(arguments)
 
 
 def _bench(arguments: list[str]) -> int:

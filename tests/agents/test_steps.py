@@ -1,10 +1,12 @@
 """Turns with tools: steps, results in order, steering, approval, and a history that stays valid."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import trio
+from attrs import frozen
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actrio.actors import Runtime
@@ -313,3 +315,46 @@ async def test_tools_get_what_the_agent_was_given_and_the_model_is_not_told(runt
 
     assert reply.tool_uses[0].text == "7"
     assert set(model.requests[0].tools[0].parameters["properties"]) == {"name"}
+
+
+async def test_turns_that_nobody_follows_can_be_steered_and_approved(
+    runtime: Runtime, autojump_clock: MockClock
+) -> None:
+    @tool(approval=True)
+    async def pay() -> str:
+        return "paid"
+
+    model = ScriptedProvider(calling(("pay", "")), "Done.")
+    ref = await runtime.spawn(Agent("a", model, tools=[pay]))
+    texts: list[str] = []
+
+    async def ask() -> None:
+        texts.append((await ref.ask("Go.", conversation="u1")).text)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.sleep(1)
+        (turn,) = ref.turns
+        assert ref.steer("Be quick.", conversation="u1") == 1
+        assert ref.steer("Be quick.", conversation="u2") == 0
+        turn.approve(*turn.waiting_for_approval)
+
+    assert texts == ["Done."]
+    assert model.requests[1].messages[-1] == User("Be quick.")
+    assert ref.turns == ()
+
+
+async def test_a_record_is_asked_as_json(runtime: Runtime) -> None:
+    @frozen
+    class Order:
+        item: str
+        count: int
+
+    model = ScriptedProvider("Yes.", "Yes.")
+    ref = await runtime.spawn(Agent("a", model))
+
+    await ref.ask(Order("tea", 2))
+    await ref.ask({"item": "tea"})
+
+    texts = [request.messages[0].text for request in model.requests]
+    assert [json.loads(text) for text in texts] == [{"item": "tea", "count": 2}, {"item": "tea"}]
