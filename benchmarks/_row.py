@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 # A rate is better when it is higher, such as messages a second; a cost when it is lower, such as bytes an actor.
 Kind = Literal["rate", "cost"]
@@ -23,6 +23,8 @@ class Row:
         ratio: That of the two medians. Above one always means that actrio is better, for a rate and for a cost.
         min, max: The least and the greatest ratio of any one round, whose sides ran right after each other; ``ratio``
             always lies between them.
+        kind: Whether higher or lower is better.
+        rounds: What each round measured, ``(actrio, baseline)``.
     """
 
     scenario: str
@@ -32,11 +34,26 @@ class Row:
     ratio: float
     min: float
     max: float
+    kind: Kind = field(default="rate", kw_only=True)
+    rounds: tuple[tuple[float, float], ...] = field(default=(), kw_only=True, eq=False, repr=False)
 
     @property
     def noisy(self) -> bool:
         """Whether the rounds differ so much that the ratio should not be trusted."""
         return self.max > NOISY_SPREAD * self.min
+
+
+@frozen
+class Absent:
+    """A scenario without a result, and why.
+
+    Attributes:
+        scenario: Its name.
+        reason: What is missing or went wrong, with the way out where there is one.
+    """
+
+    scenario: str
+    reason: str
 
 
 @frozen
@@ -86,4 +103,14 @@ def summarise(scenario: str, unit: str, kind: Kind, rounds: Sequence[tuple[float
     actrio = median(one for one, _ in rounds)
     baseline = median(one for _, one in rounds)
     ratios = [ratio(kind, *both) for both in rounds]
-    return Row(scenario, unit, actrio, baseline, ratio(kind, actrio, baseline), min(ratios), max(ratios))
+    return Row(
+        scenario,
+        unit,
+        actrio,
+        baseline,
+        ratio(kind, actrio, baseline),
+        min(ratios),
+        max(ratios),
+        kind=kind,
+        rounds=tuple(rounds),
+    )

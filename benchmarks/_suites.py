@@ -20,4 +20,28 @@ def _providers() -> Suite:
     return SUITE
 
 
-SUITES: dict[str, Callable[[], Suite]] = {"kernel": _kernel, "providers": _providers}
+def _agents() -> Suite:
+    from actrio.benchmarks.agents import SUITE
+
+    return SUITE
+
+
+def _peers() -> Suite:
+    from actrio.benchmarks.peers import SUITE
+
+    return SUITE
+
+
+def _load() -> Suite:
+    from actrio.benchmarks.load import SUITE
+
+    return SUITE
+
+
+SUITES: dict[str, Callable[[], Suite]] = {
+    "kernel": _kernel,
+    "providers": _providers,
+    "agents": _agents,
+    "peers": _peers,
+    "load": _load,
+}

@@ -9,9 +9,26 @@ A mock server in a process of its own answers at once and costs next to nothing,
 
 from actrio.benchmarks._harness import Suite
 from actrio.benchmarks.providers import _first_token, _history, _token, _transport
+from actrio.benchmarks.providers._actrio import with_actrio
+from actrio.benchmarks.providers._exchange import KEY, MODEL, Ask, Client, Exchange
+from actrio.benchmarks.providers._sdk import with_sdk
 from actrio.benchmarks.providers._server import serving
+from actrio.benchmarks.providers._sides import first_token, request_cost, token_cost
 
-__all__ = ["SUITE"]
+__all__ = [
+    "KEY",
+    "MODEL",
+    "SUITE",
+    "Ask",
+    "Client",
+    "Exchange",
+    "first_token",
+    "request_cost",
+    "serving",
+    "token_cost",
+    "with_actrio",
+    "with_sdk",
+]
 
 _NOTES = """\
 -bare: httpx2, a split and msgspec, with nothing around them; 0.77 is at most 1.3 times its cost. -sdk: the openai SDK's

@@ -2,8 +2,10 @@
 
 It speaks OpenAI's Chat Completions over HTTP/1.1: server-sent events, a chunk of the transfer coding for each of them.
 The path of a request says what its answer is like, ``POST /TOKENS/PACE_MS/…``: so many tokens, one each so many
-milliseconds, each in a write of its own; or with a pace of 0 all of them at once. Its usage counts the messages of the
-request as input tokens, so that the client can check what arrived here.
+milliseconds, each in a write of its own; or with a pace of 0 all of them at once. ``POST /TOKENS/PACE_MS/FIRST_MS/…``
+does so so many milliseconds after the request came. Its usage counts the messages of the
+request as input tokens, so that the client can check what arrived here. A request with tools, and no result of one yet,
+is answered with a call of the tool ``add``, and that once its result is there with text.
 
 Its port, on 127.0.0.1, is the one line on its standard output. It ends when its standard input does: that happens when
 its owner closes it, and also when its owner dies, of whatever.
@@ -27,7 +29,9 @@ _READ_SIZE: Final = 256 * 1024
 _BACKLOG: Final = 4096
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_PATH: Final = re.compile(rb"POST /(\d+)/(\d+)/")
+_PATH: Final = re.compile(rb"POST /(\d+)/(\d+)/(?:(\d+)/)?")
+_TOOLS: Final = re.compile(rb'"tools": *\[')
+_RESULT: Final = re.compile(rb'"role": *"tool"')
 
 # As many headers, and as long, as the real one sends.
 _HEAD: Final = b"\r\n".join(
@@ -86,6 +90,21 @@ def _whole(tokens: int, messages: int) -> bytes:
     return _FIRST + _TOKEN * tokens + _last(tokens, messages)
 
 
+_CALL: Final = (
+    '{"tool_calls":[{"index":0,"id":"call_0","type":"function","function":{"name":"add","arguments":""}}]}',
+    '{"tool_calls":[{"index":0,"function":{"arguments":"{\\"one\\": 19, "}}]}',
+    '{"tool_calls":[{"index":0,"function":{"arguments":"\\"other\\": 23}"}}]}',
+)
+
+
+@lru_cache
+def _call(messages: int) -> bytes:
+    pieces = b"".join(_event(_CHUNK + _CHOICE % (piece, "null")) for piece in _CALL)
+    finish = _event(_CHUNK + _CHOICE % ("{}", '"tool_calls"'))
+    usage = _event(_CHUNK + _USAGE % (messages, len(_CALL), messages + len(_CALL)))
+    return _FIRST + pieces + finish + usage + _event("[DONE]") + b"0\r\n\r\n"
+
+
 def _pieces(tokens: int, messages: int) -> Iterator[bytes]:
     """The same in writes of a token each."""
     if tokens:
@@ -138,7 +157,7 @@ class _Peer:
         except OSError:
             self._close()
         else:
-            self._server.later(pace_s, self, pieces)
+            self._server.later(pace_s, self, pieces, pace_s)
 
     def _receive(self) -> None:
         try:
@@ -160,10 +179,15 @@ class _Peer:
             return
         if len(self._came) < head_end + 4 + int(length[1]):
             return
-        tokens, pace_ms = int(path[1]), int(path[2])
+        tokens, pace_ms, first_ms = int(path[1]), int(path[2]), int(path[3] or 0)
         messages = self._came.count(b'"role"', head_end)
+        wants_call = _TOOLS.search(self._came, head_end) and not _RESULT.search(self._came, head_end)
         self._came = b""
-        if pace_ms:
+        if wants_call:
+            self.send(_call(messages))
+        elif first_ms:
+            self._server.later(first_ms / 1000, self, _pieces(tokens, messages), pace_ms / 1000)
+        elif pace_ms:
             self.send_next(_pieces(tokens, messages), pace_ms / 1000)
         else:
             self.send(_whole(tokens, messages))
@@ -183,9 +207,9 @@ class _Server:
         self._counted = 0  # makes entries of the same time comparable, and keeps their order
         self.selector.register(listening, selectors.EVENT_READ, self._accept)
 
-    def later(self, pace_s: float, peer: _Peer, pieces: Iterator[bytes]) -> None:
+    def later(self, delay_s: float, peer: _Peer, pieces: Iterator[bytes], pace_s: float) -> None:
         self._counted += 1
-        heappush(self._due, (monotonic() + pace_s, self._counted, peer, pieces, pace_s))
+        heappush(self._due, (monotonic() + delay_s, self._counted, peer, pieces, pace_s))
 
     def serve(self) -> None:
         while True:

@@ -4,8 +4,10 @@ import gc
 
 import pytest
 import trio
+from attrs import evolve
 
-from actrio.benchmarks._harness import Scenario, Side, measure, run_side, together
+from actrio.benchmarks._harness import Scenario, Side, Unavailable, measure, run_side, together
+from actrio.benchmarks._row import Absent, Row
 
 
 def scenario(actrio: Side, baseline: Side, *, name: str = "made-up", quick: int | None = 10) -> Scenario:
@@ -21,6 +23,12 @@ def scenario(actrio: Side, baseline: Side, *, name: str = "made-up", quick: int 
     )
 
 
+def measured(*scenarios: Scenario, rounds: int, size: int) -> list[Row]:
+    rows = measure(scenarios, rounds=rounds, size=size)
+    assert all(isinstance(row, Row) for row in rows)
+    return [row for row in rows if isinstance(row, Row)]
+
+
 def test_both_sides_take_turns_after_one_round_that_does_not_count() -> None:
     calls: list[tuple[str, int]] = []
 
@@ -34,7 +42,7 @@ def test_both_sides_take_turns_after_one_round_that_does_not_count() -> None:
         calls.append(("B", size))
         return 1.0
 
-    (row,) = measure([scenario(actrio, baseline)], rounds=3, size=7)
+    (row,) = measured(scenario(actrio, baseline), rounds=3, size=7)
     assert calls == [("A", 7), ("B", 7)] * 4
     assert (row.scenario, row.unit, row.actrio, row.ratio, row.min, row.max) == ("made-up", "1/s", 5.0, 5.0, 3.0, 7.0)
 
@@ -52,7 +60,7 @@ def test_one_measurement_of_actrio_a_round_serves_all_its_baselines() -> None:
     calls: list[str] = []
     actrio = counting(calls, "A", 6.0)
     pair = [scenario(actrio, counting(calls, str(n), n), name=str(n)) for n in (2, 3)]
-    rows = measure(pair, rounds=2, size=1)
+    rows = measured(*pair, rounds=2, size=1)
     assert calls == ["A", "2", "3"] * 3
     assert [(row.scenario, row.actrio, row.baseline, row.ratio) for row in rows] == [
         ("2", 6.0, 2.0, 3.0),
@@ -112,3 +120,51 @@ def test_a_question_is_the_first_line_of_what_is_given() -> None:
         return 1.0
 
     assert scenario(side, side).question == "Which?"
+
+
+def test_one_measurement_may_give_several_figures_a_row_for_each() -> None:
+    calls: list[str] = []
+
+    async def both(size: int) -> dict[str, float]:
+        await trio.lowlevel.checkpoint()
+        calls.append("A")
+        return {"time": 2.0, "memory": 8.0}
+
+    async def one(size: int) -> dict[str, float]:
+        await trio.lowlevel.checkpoint()
+        calls.append("B")
+        return {"time": 1.0, "memory": 2.0}
+
+    of_it = [evolve(scenario(both, one, name=name), figure=name) for name in ("time", "memory")]
+    rows = measured(*of_it, rounds=2, size=1)
+    assert [(row.scenario, row.actrio, row.baseline) for row in rows] == [("time", 2.0, 1.0), ("memory", 8.0, 2.0)]
+    assert calls == ["A", "B"] * 3
+    assert run_side(both, 1, "memory") == 8.0
+
+
+def test_a_baseline_that_is_unavailable_is_not_asked_again_and_others_go_on() -> None:
+    calls: list[str] = []
+
+    async def gone(size: int) -> float:
+        await trio.lowlevel.checkpoint()
+        calls.append("gone")
+        raise Unavailable("not installed")
+
+    side = counting([], "any", 1.0)
+    absent, row = measure([scenario(side, gone, name="one"), scenario(side, side, name="two")], rounds=3, size=1)
+    assert absent == Absent("one", "not installed")
+    assert isinstance(row, Row)
+    assert calls == ["gone"]
+
+
+def test_a_scenario_may_have_fewer_rounds_and_a_smaller_one_to_warm_up() -> None:
+    sizes: list[int] = []
+
+    async def side(size: int) -> float:
+        await trio.lowlevel.checkpoint()
+        sizes.append(size)
+        return 1.0
+
+    long = evolve(scenario(side, counting([], "any", 1.0)), rounds=2, warm_up=3)
+    measure([long], rounds=5, size=100)
+    assert sizes == [3, 100, 100]
