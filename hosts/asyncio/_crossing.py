@@ -1,0 +1,294 @@
+"""How a task of asyncio waits for the runtime."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar
+from weakref import finalize
+
+from trio.lowlevel import in_trio_run
+
+from actrio.hosts._bridge import Bridge, Setup
+from actrio.hosts._call import Call
+from actrio.hosts._errors import RuntimeStopped, WrongHost
+from actrio.hosts._thread import RuntimeThread
+from actrio.hosts.asyncio._guest import GuestRun
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Mode = Literal["thread", "guest"]
+
+
+class AsyncioCall(Call):
+    """A call that a task of asyncio waits for."""
+
+    __slots__ = ("_crossing", "_future")
+
+    def __init__(self, crossing: "Crossing", *args: Any) -> None:
+        super().__init__(crossing.bridge, *args)
+        self._crossing: Crossing = crossing
+        self._future: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        self._crossing.wake_soon(self)
+
+    def look(self) -> None:
+        """Let the task go on, in its loop."""
+        if self._future is not None and not self._future.done():
+            self._future.set_result(None)
+
+    async def wait(self) -> None:
+        """Wait for an item, or the end. Cancelled, it changes nothing."""
+        while not self.items and not self.done:
+            self._future = self._crossing.loop.create_future()
+            if self.must_wait():
+                await self._future
+
+    async def wait_done(self) -> None:
+        """Wait for the end. Cancelled, it cancels the call, and is through when that has ended."""
+        try:
+            await self._until_done()
+        except BaseException as error:
+            self.cancel()
+            if isinstance(error, asyncio.CancelledError):
+                await self.wait_out()
+            raise
+
+    async def wait_out(self) -> None:
+        """Wait for the end of a call that was cancelled, whoever is cancelled meanwhile."""
+        while not self.done:
+            try:
+                await self._until_done()
+            except asyncio.CancelledError:  # noqa: ASYNC103 - who waits here raises one of its own
+                continue  # noqa: ASYNC104
+
+    async def _until_done(self) -> None:
+        while not self.done:
+            self.items.clear()
+            await self.wait()
+
+
+class Crossing:
+    """The way of one asyncio loop to one runtime."""
+
+    def __init__(self, setup: Setup | None, options: dict[str, Any], mode: Mode) -> None:
+        self._bridge = Bridge(setup, options)
+        self._bridge.ended = "it has not been started"
+        if mode not in ("thread", "guest"):
+            raise ValueError(f"mode={mode!r} is neither 'thread' nor 'guest'")
+        self._mode: Mode = mode
+        finalize(self, self._bridge.stop_soon, at_once=True).atexit = False  # of a host that was dropped
+        self._run: RuntimeThread | GuestRun | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken: deque[AsyncioCall] = deque()
+        self._delivering = False  # whether `_deliver` is to run, and has not begun
+
+    @property
+    def bridge(self) -> Bridge:
+        """The other side."""
+        return self._bridge
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Where it was started."""
+        assert self._loop is not None
+        return self._loop
+
+    def wake_soon(self, call: AsyncioCall) -> None:
+        """Let a task go on. In any thread."""
+        self._woken.append(call)
+        if not self._delivering:
+            self._delivering = True
+            try:
+                self.loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:  # the loop is closed, and nobody is there to wait or to stop the runtime
+                self._bridge.stop_soon(at_once=True)
+
+    def _deliver(self) -> None:
+        self._delivering = False
+        woken = self._woken
+        for _ in range(len(woken)):
+            woken.popleft().look()
+        if woken and not self._delivering:
+            self._delivering = True
+            self.loop.call_soon(self._deliver)
+
+    async def start(self) -> None:
+        """Have the runtime begin. Raises: what its setup raised."""
+        self._loop = self.check("start")
+        if self._run is not None:
+            raise RuntimeStopped("it was started before. Make a new host")
+        bridge = self._bridge
+        bridge.ended = None
+        ready = AsyncioCall(self, _nothing)
+        bridge.open.add(ready)
+        self._run = RuntimeThread(bridge, ready) if self._mode == "thread" else GuestRun(bridge, ready, self._loop)
+        self._run.start()
+        try:
+            await ready.wait()
+            ready.result()
+        except BaseException as error:
+            await self.stop(at_once=True)
+            if isinstance(error, RuntimeStopped) and bridge.crash is not None:
+                raise bridge.crash from None  # noqa: ASYNC104 - the error itself
+            raise
+
+    async def stop(self, *, at_once: bool) -> BaseException | None:
+        """End the runtime and its thread. Gives what had ended it before, if anything."""
+        self.check("stop")
+        bridge, run = self._bridge, self._run
+        if run is not None:
+            ended = AsyncioCall(self, _nothing)
+            ended.started = True
+            bridge.open.add(ended)
+            if not bridge.over:
+                bridge.stop_soon(at_once=at_once)
+                try:
+                    await ended.wait()
+                except asyncio.CancelledError:
+                    bridge.stop_soon(at_once=True)
+                    await ended.wait_out()
+                    raise
+                finally:
+                    if ended.done:
+                        run.join()
+            bridge.open.discard(ended)
+        return bridge.crash
+
+    async def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run an async function in the runtime."""
+        self.check(getattr(function, "__name__", "call"))
+        call = AsyncioCall(self, function, args, kwargs)
+        self._bridge.send(call)
+        await call.wait_done()
+        result: T = call.result()
+        return result
+
+    async def do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function in the runtime's thread that is not async."""
+        self.check(getattr(function, "__name__", "call"))
+        call = AsyncioCall(self, _do, (function, args, kwargs))
+        self._bridge.send(call)
+        await call.wait_done()
+        result: T = call.result()
+        return result
+
+    def read(self, function: Callable[..., Any], *args: Any) -> "Reader[Any]":
+        """What an async function of a call, and more arguments, puts into that call."""
+        return Reader(self, function, args)
+
+    def check(self, called: str) -> asyncio.AbstractEventLoop:
+        """The loop, if it is the one that runs here. Raises: WrongHost."""
+        loop = asyncio._get_running_loop()
+        if loop is None:
+            problem = "no asyncio loop runs here"
+            if in_trio_run():
+                problem = (
+                    f"this is Trio, which needs no host. Use `async with actrio.open_runtime() as runtime` here, and "
+                    f"`await` its {called}()"
+                )
+            raise WrongHost(called, problem)
+        if self._loop is not None and loop is not self._loop:
+            raise WrongHost(called, "this host was started in another event loop. Start one in each")
+        return loop
+
+
+class Reader(Generic[T]):
+    """A stream of the runtime's, as an iterator: ``async for item in reader``.
+
+    It opens when first read. At most 256 items wait for the reader; then the source waits. It is closed when it has
+    ended, by :meth:`aclose`, by its ``async with`` block, or when nobody holds it any more. Cancelling a wait for an
+    item closes it, too.
+
+    Raises, after all items: what ended the source early, once; RuntimeStopped.
+    """
+
+    __slots__ = ("_arguments", "_call", "_crossing", "_function", "_reading", "_told")
+
+    def __init__(self, crossing: Crossing, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._crossing = crossing
+        self._function = function
+        self._arguments = args
+        self._call: AsyncioCall | None = None
+        self._reading = False
+        self._told = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T:
+        call = self._call or self._open()
+        if not call.items:
+            await self._wait(call)
+        if call.items:
+            item: T = call.take()
+            return item
+        self._end()
+        raise StopAsyncIteration
+
+    async def _wait(self, call: AsyncioCall) -> None:
+        if self._reading:
+            raise RuntimeError("another task waits for this reader. Give each a reader of its own")
+        self._reading = True
+        try:
+            await call.wait()
+        except BaseException as error:
+            self._told = True
+            call.cancel()
+            if isinstance(error, asyncio.CancelledError):
+                await call.wait_out()
+            raise
+        finally:
+            self._reading = False
+
+    def _open(self) -> AsyncioCall:
+        crossing = self._crossing
+        crossing.check("anext")
+        call = AsyncioCall(crossing, self._function)
+        call.args = (call, *self._arguments)
+        self._arguments = ()
+        crossing.bridge.send(call)
+        self._call = call
+        return call
+
+    def _end(self) -> None:
+        if not self._told and self._call is not None:
+            self._told = True
+            self._call.result()
+
+    async def aclose(self) -> None:
+        """Read no more, and wait until the source has closed. Items not read are lost. Harmless when it has ended."""
+        self._told = True
+        if self._call is None:
+            self._arguments = ()
+            self._function = _nothing
+        elif not self._call.done:
+            self._call.cancel()
+            await self._call.wait_done()
+
+    async def leave(self) -> None:
+        """Let the source end in its own way, and wait until it has. Raises what it raises."""
+        if self._call is not None:
+            self._call.release()
+            await self._call.wait_done()
+            self._end()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        call: AsyncioCall | None = getattr(self, "_call", None)
+        if call is not None:
+            call.cancel()
+
+
+async def _do(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    return function(*args, **kwargs)
+
+
+async def _nothing(*_: object) -> None:
+    """A stream that was closed before it was opened, and the call that waits for a start."""

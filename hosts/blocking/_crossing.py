@@ -1,0 +1,245 @@
+"""How a thread waits for the runtime."""
+
+import sys
+import threading
+from _thread import allocate_lock
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from math import inf
+from time import monotonic
+from typing import Any, Generic, ParamSpec, Self, TypeVar
+from weakref import finalize
+
+from trio.lowlevel import in_trio_run
+
+from actrio.hosts._bridge import Bridge, Setup
+from actrio.hosts._call import Call
+from actrio.hosts._errors import RuntimeStopped, WrongHost
+from actrio.hosts._thread import RuntimeThread
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_deadline: ContextVar[float] = ContextVar("actrio_host_deadline", default=inf)  # by time.monotonic
+
+
+@contextmanager
+def fail_after(seconds: float) -> Generator[None]:
+    """Inside, a call to a host that would end later is cancelled, and raises ``trio.TooSlowError``.
+
+    For all hosts, in this thread. Of nested ones the earliest holds. What is no call to a host is not cut off.
+    """
+    token = _deadline.set(min(_deadline.get(), monotonic() + seconds))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+class BlockingCall(Call):
+    """A call that a thread waits for."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.deadline = _deadline.get()
+        self._lock = allocate_lock()
+        self._lock.acquire()
+
+    def wake(self) -> None:
+        with suppress(RuntimeError):  # a wake-up that nobody needed is still there
+            self._lock.release()
+
+    def wait(self) -> None:
+        """Wait for an item, or the end. An exception in a signal handler comes out of it, and changes nothing."""
+        while not self.items and not self.done:
+            if self.must_wait():
+                self._lock.acquire()
+
+    def wait_done(self) -> None:
+        """Wait for the end. What a signal handler raises, such as Ctrl-C, cancels the call; a second one leaves it."""
+        try:
+            while not self.done:
+                self.items.clear()
+                self.wait()
+        except BaseException:
+            self.cancel()
+            while not self.done:
+                self.items.clear()
+                self.wait()
+            raise
+
+
+class Crossing:
+    """The way of threads to one runtime."""
+
+    def __init__(self, setup: Setup | None, options: dict[str, Any]) -> None:
+        self._bridge = Bridge(setup, options)
+        self._bridge.ended = "it has not been started"
+        self._thread: RuntimeThread | None = None
+        finalize(self, self._bridge.stop_soon, at_once=True).atexit = False  # of a host that was dropped
+
+    @property
+    def bridge(self) -> Bridge:
+        """The other side."""
+        return self._bridge
+
+    def start(self) -> None:
+        """Have the runtime begin. Raises: what its setup raised."""
+        _check("start")
+        if self._thread is not None:
+            raise RuntimeStopped("it was started before. Make a new host")
+        bridge = self._bridge
+        bridge.ended = None
+        ready = BlockingCall(bridge, _nothing)
+        bridge.open.add(ready)
+        self._thread = RuntimeThread(bridge, ready)
+        self._thread.start()
+        try:
+            ready.wait_done()
+            ready.result()
+        except BaseException as error:
+            self.stop(at_once=True)
+            if isinstance(error, RuntimeStopped) and bridge.crash is not None:
+                raise bridge.crash from None  # noqa: ASYNC104 - the error itself
+            raise
+
+    def stop(self, *, at_once: bool) -> BaseException | None:
+        """End the runtime and its thread. Gives what had ended it before, if anything."""
+        _check("stop")
+        thread, bridge = self._thread, self._bridge
+        if thread is not None:
+            bridge.stop_soon(at_once=at_once)
+            try:
+                thread.join()
+            except BaseException:
+                bridge.stop_soon(at_once=True)
+                thread.join()
+                raise
+        return bridge.crash
+
+    def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run an async function in the runtime."""
+        _check(getattr(function, "__name__", "call"))
+        call = BlockingCall(self._bridge, function, args, kwargs)
+        self._bridge.send(call)
+        call.wait_done()
+        result: T = call.result()
+        return result
+
+    def do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function in the runtime's thread that is not async."""
+        _check(getattr(function, "__name__", "call"))
+        call = BlockingCall(self._bridge, _do, (function, args, kwargs))
+        self._bridge.send(call)
+        call.wait_done()
+        result: T = call.result()
+        return result
+
+    def read(self, function: Callable[..., Any], *args: Any) -> "Reader[Any]":
+        """What an async function of a call, and more arguments, puts into that call."""
+        return Reader(self._bridge, function, args)
+
+
+class Reader(Generic[T]):
+    """A stream of the runtime's, as an iterator: ``for item in reader``.
+
+    It opens when first read, in the thread that reads. At most 256 items wait for the reader; then the source waits.
+    It is closed when it has ended, by :meth:`close`, by its ``with`` block, or when nobody holds it any more. Several
+    threads may read from it: each item goes to one of them.
+
+    Raises, after all items: what ended the source early, once; RuntimeStopped.
+    """
+
+    __slots__ = ("_arguments", "_bridge", "_call", "_function", "_reading", "_told")
+
+    def __init__(self, bridge: Bridge, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._bridge = bridge
+        self._function = function
+        self._arguments = args
+        self._call: BlockingCall | None = None
+        self._reading = threading.Lock()
+        self._told = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> T:
+        with self._reading:
+            call = self._call or self._open()
+            if not call.items:
+                _check("next")
+                call.wait()
+            if call.items:
+                item: T = call.take()
+                return item
+        self._end()
+        raise StopIteration
+
+    def _open(self) -> BlockingCall:
+        call = BlockingCall(self._bridge, self._function)
+        call.args = (call, *self._arguments)
+        self._arguments = ()
+        self._bridge.send(call)
+        self._call = call
+        return call
+
+    def _end(self) -> None:
+        if not self._told and self._call is not None:
+            self._told = True
+            self._call.result()
+
+    def close(self) -> None:
+        """Read no more, and wait until the source has closed. Items not read are lost. Harmless when it has ended."""
+        self._told = True
+        if self._call is None:
+            self._arguments = ()
+            self._function = _nothing
+        elif not self._call.done:
+            self._call.cancel()
+            self._call.wait_done()
+
+    def leave(self) -> None:
+        """Let the source end in its own way, and wait until it has. Raises what it raises."""
+        if self._call is not None:
+            self._call.release()
+            self._call.wait_done()
+            self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        call: BlockingCall | None = getattr(self, "_call", None)
+        if call is not None:
+            call.cancel()
+
+
+async def _do(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    return function(*args, **kwargs)
+
+
+async def _nothing(*_: object) -> None:
+    """A stream that was closed before it was opened, and the call that waits for a start."""
+
+
+def _check(called: str) -> None:
+    """Raise WrongHost where waiting would stop an event loop."""
+    if in_trio_run():
+        raise WrongHost(
+            called,
+            f"this thread runs Trio, which a blocking call would stop. Open the runtime itself here, "
+            f"`async with actrio.open_runtime() as runtime`, and `await` its {called}()",
+        )
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is not None and asyncio._get_running_loop() is not None:
+        raise WrongHost(
+            called,
+            f"this thread runs an asyncio loop, which a blocking call would stop. Use `async with actrio.AsyncioHost() "
+            f"as host` here, and `await` its {called}(), or `async for` its streams",
+        )
