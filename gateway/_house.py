@@ -1,0 +1,207 @@
+"""What all connections of a gateway share: what it shows, who is there, what is under way."""
+
+import logging
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from actrio.actors import ActorRef, Runtime, Topic, UnknownActor
+from actrio.agents import AgentRef, Turn
+from actrio.gateway._access import Gate, Identity
+from actrio.gateway._frames import AgentInfo, Ask, End, Error, Tell, UserMessage
+from actrio.gateway._limits import GatewayLimits
+from actrio.gateway._mapping import words_for
+from actrio.gateway._requests import Request, Session, Sessions, log_error
+from actrio.mailbox import ActrioError, Codec, CodecError
+
+if TYPE_CHECKING:
+    from actrio.gateway._connection import Connection
+
+_log = logging.getLogger("actrio.gateway")
+
+
+class Refused(Exception):
+    """A request that cannot be taken. Attribute: ``frame``."""
+
+    def __init__(self, code: str, words: str, request_id: str) -> None:
+        self.frame = Error(code, words, request_id)
+        super().__init__(words)
+
+
+class House:
+    """See the module. Its tasks, one for each request under way, live in ``nursery``."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        nursery: trio.Nursery,
+        gate: Gate,
+        limits: GatewayLimits,
+        *,
+        expose: Collection[str] | None,
+        topics: Collection[Topic[Any]],
+        codec: Codec | None,
+    ) -> None:
+        self.runtime: Runtime = runtime
+        self.nursery: trio.Nursery = nursery
+        self.gate: Gate = gate
+        self.limits: GatewayLimits = limits
+        self.codec: Codec | None = codec
+        self.topics: Mapping[str, Topic[Any]] = {topic.name: topic for topic in topics}
+        self.sessions: Sessions = Sessions(limits)
+        self.connections: set[Connection] = set()
+        self.draining: bool = False
+        self._expose = None if expose is None else frozenset(expose)
+
+    # What somebody sees
+
+    def agents(self, identity: Identity) -> tuple[AgentInfo, ...]:
+        """The agents that he may ask."""
+        names = sorted(self.runtime.metrics().actors if self._expose is None else self._expose)
+        return tuple([AgentInfo(name) for name in names if isinstance(self._find(identity, name), AgentRef)])
+
+    def topics_for(self, identity: Identity) -> tuple[str, ...]:
+        """The topics that he may follow."""
+        return tuple(name for name in sorted(self.topics) if identity.topics is None or name in identity.topics)
+
+    def _find(self, identity: Identity, name: str) -> ActorRef[Any] | None:
+        if identity.agents is not None and name not in identity.agents:
+            return None
+        if self._expose is not None and name not in self._expose:
+            return None
+        try:
+            ref: ActorRef[Any] = self.runtime.find(name)
+        except UnknownActor:
+            return None
+        # All agents are shown unless told; other actors only by name.
+        shown = self._expose is not None or isinstance(ref, AgentRef)
+        return ref if shown else None  # pyright: ignore[reportUnknownVariableType] - of whatever output
+
+    # Requests
+
+    async def begin(self, session: Session, frame: UserMessage | Ask | Tell) -> Request:
+        """Take a request. Raises: Refused."""
+        if self.draining:
+            raise Refused("closing", "the server is closing; ask again when it is back", frame.request_id)
+        if session.running >= self.limits.max_requests:
+            words = f"{self.limits.max_requests} requests of this session are under way; wait for one to end"
+            raise Refused("too_many_requests", words, frame.request_id)
+        ref = self._find(session.identity, frame.agent)
+        if ref is None:
+            raise Refused("unknown_agent", "there is no such agent", frame.request_id)
+        if isinstance(frame, UserMessage):
+            if not isinstance(ref, AgentRef):
+                raise Refused("unknown_agent", "there is no such agent", frame.request_id)
+            agent: AgentRef[Any] = ref  # pyright: ignore[reportUnknownVariableType] - of whatever output
+            return await self._begin_turn(session, agent, frame)
+        return self._begin_message(session, ref, frame)
+
+    async def _begin_turn(self, session: Session, ref: AgentRef[Any], frame: UserMessage) -> Request:
+        request = Request(
+            frame.request_id,
+            frame.agent,
+            frame.on_disconnect,
+            conversation=frame.conversation,
+            fields=frame.fields,
+        )
+        key = session.identity.conversation(frame.conversation)
+        try:
+            async with ref.run(frame.text, conversation=key, on_leave="continue") as turn:
+                request.turn = turn
+        except ActrioError as error:
+            raise Refused(*words_for(error), frame.request_id) from error
+        session.requests[request.id] = request
+        self.nursery.start_soon(self._see_turn_through, session, request, turn)
+        return request
+
+    async def _see_turn_through(self, session: Session, request: Request, turn: Turn[Any]) -> None:
+        try:
+            await request.see_turn_through()
+        finally:
+            turn.cancel()  # if the gateway ended first
+        self.sessions.ended(session, request)
+
+    def _begin_message(self, session: Session, ref: ActorRef[Any], frame: Ask | Tell) -> Request:
+        try:
+            if self.codec is None:
+                raise Refused("unknown_type", "this gateway takes no messages, only text for agents", frame.request_id)
+            message = self.codec.structure(frame.message)
+        except CodecError as error:
+            raise Refused("bad_message", f"$.message{str(error).splitlines()[0][1:]}", frame.request_id) from error
+        request = Request(frame.request_id, frame.agent, "continue" if isinstance(frame, Tell) else frame.on_disconnect)
+        request.asked = trio.CancelScope()
+        session.requests[request.id] = request
+        self.nursery.start_soon(self._carry_out, session, request, ref, message, isinstance(frame, Ask))
+        return request
+
+    async def _carry_out(
+        self, session: Session, request: Request, ref: ActorRef[Any], message: Any, wants_reply: bool
+    ) -> None:
+        assert request.asked is not None
+        data: Any = None
+        error: Exception | None = None
+        with request.asked:
+            try:
+                if wants_reply:
+                    reply = await ref.ask(message)
+                    data = self._write(reply)
+                else:
+                    await ref.tell(message)
+            except Exception as raised:  # noqa: BLE001 - the handler's: the client is told that it failed
+                error = raised
+        if request.asked.cancelled_caught:
+            request.finish(Error("cancelled", "the request was cancelled", request.id, 0))
+        elif error is not None:
+            request.finish(log_error(Error(*words_for(error), request.id, 0), error))
+        else:
+            request.finish(End(request.id, 0, data=data))
+        self.sessions.ended(session, request)
+
+    def _write(self, reply: object) -> Any:
+        assert self.codec is not None, "a message was read with it"
+        return self.codec.unstructure(reply, None if type(reply) in self.codec.tags else type(reply))
+
+    def write_registered(self, message: object) -> Any:
+        """The plain data of a message for any client; None if its type is not registered, or JSON cannot carry it."""
+        if self.codec is None or type(message) not in self.codec.tags:
+            return None
+        try:
+            return self.codec.unstructure(message)
+        except CodecError:
+            return None
+
+    # The end of a connection, and of all
+
+    def left(self, session: Session, *, at_once: bool) -> None:
+        """The connection of a session has ended: what ends with it does so, soon or at once."""
+        self.sessions.leave(session)
+        doomed = [one for one in session.requests.values() if one.on_disconnect == "cancel" and not one.over.is_set()]
+        if at_once:
+            for request in doomed:
+                request.cancel()
+        elif doomed:
+            self.nursery.start_soon(self._linger, session, doomed)
+
+    async def _linger(self, session: Session, doomed: list[Request]) -> None:
+        await trio.sleep(self.limits.linger_s)
+        if session.attached is None:
+            for request in doomed:
+                request.cancel()
+
+    async def sweep(self) -> None:
+        """Have what was kept long enough go; for as long as the gateway lives."""
+        while True:
+            await trio.sleep(self.limits.kept_s / 2)
+            self.sessions.sweep()
+
+    async def drain(self, reason: str, grace_s: float) -> None:
+        """Say that this is the end, give what is under way ``grace_s`` seconds, and close all connections (1001)."""
+        self.draining = True
+        with trio.move_on_after(grace_s):
+            async with trio.open_nursery() as nursery:
+                for connection in tuple(self.connections):
+                    nursery.start_soon(connection.say_goodbye, reason, grace_s)
+        async with trio.open_nursery() as nursery:
+            for connection in tuple(self.connections):
+                nursery.start_soon(connection.close, 1001, reason)
