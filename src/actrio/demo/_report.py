@@ -13,6 +13,7 @@ from actrio.demo._stage import COLOURS, short
 from actrio.mailbox import InboxStatistics
 
 _MODEL: Final = "/model"
+_AGENTS: Final = {_MODEL: "its agent", "/finder": "finder"}  # {end of the name: what the tables call it}
 _ROOMY: Final = 72  # columns
 _COUNTS: Final = ("sent", "handled", "failed", "dead", "abandoned", "queued", "in_hand")
 _HEADS: Final = ("sent", "handled", "failed", "dead", "aban-\ndoned", "queued", "in\nhand")
@@ -22,7 +23,7 @@ def report(console: Console, metrics: RuntimeMetrics, tokens: dict[str, int]) ->
     """Print the tables and the law; gives whether the law holds, for each actor and for all together."""
     order = list(metrics.actors)  # an agent below its owner, though a restart made it later than others
     actors = [one for one in metrics.actors.values() if one.kind != "supervisor"]
-    actors.sort(key=lambda one: (order.index(one.name.removesuffix(_MODEL)), one.name))
+    actors.sort(key=lambda one: (order.index(_owner(one.name)), one.name))
     console.print(_messages(console, actors, metrics))
     console.print()
     console.print(_times(console, actors, tokens))
@@ -86,10 +87,17 @@ def _table(console: Console, title: str, *heads: str) -> Table:
     return table
 
 
+def _owner(name: str) -> str:
+    for end in _AGENTS:
+        name = name.removesuffix(end)
+    return name
+
+
 def _name(one: ActorMetrics) -> Text:
     name = short(one.name)
-    if name.endswith(_MODEL):
-        return Text("  its agent", style="dim")
+    for end, called in _AGENTS.items():
+        if name.endswith(end):
+            return Text(f"  {called}", style="dim")
     return Text(name, style=COLOURS.get(name, ""))
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from actrio._terminal import Flow
 from actrio.actors import LifeEvent, Runtime
+from actrio.agents import ToolUse
 from actrio.mailbox import Lagged, Subscription
 
 COLOURS: Final[Mapping[str, str]] = MappingProxyType(
@@ -79,7 +80,16 @@ class Stage:
         else:
             flow.end()
         finally:
-            self.tokens[name] = self.tokens.get(name, 0) + (speech.tokens or speech.pieces)
+            self.count_tokens(name, speech.tokens or speech.pieces)
+
+    def count_tokens(self, name: str, tokens: int) -> None:
+        """Count what a speaker's model wrote that is not shown."""
+        self.tokens[name] = self.tokens.get(name, 0) + tokens
+
+    def show_use(self, name: str, use: ToolUse) -> None:
+        """A tool that a speaker's model used, and what came of it."""
+        call = f"{use.call.name}({' '.join(use.call.arguments.split())})"
+        self._write(self._head(name), f"{call} {self._arrow} {use.text}", "dim")
 
     def remark(self, name: str, text: str) -> None:
         """What an actor says without its model."""

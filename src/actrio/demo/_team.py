@@ -1,14 +1,17 @@
 """The researcher, the writer and the editor: an actor each, with an agent each that speaks for it."""
 
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
+
+from attrs import frozen
+from msgspec import Meta
 
 from actrio.actors import Actor, ActorRef, Runtime, Supervisor, SupervisorRef, handles
-from actrio.agents import Agent, AgentRef, Reply, TurnError
+from actrio.agents import Agent, AgentRef, AnswerInvalid, Reply, ToolError, TurnError, tool
 from actrio.demo._corpus import Corpus, Note, nearest, words
 from actrio.demo._messages import Article, Commission, Draft, Fact, Findings, OneMore, Research, Rewrite, Write
 from actrio.demo._stage import Stage
 from actrio.mailbox import Request
-from actrio.providers import Provider, ProviderError
+from actrio.providers import Assistant, Message, Provider, ProviderError, User, UseTool
 
 R = TypeVar("R")
 
@@ -16,8 +19,23 @@ FACTS_FOUND: Final = 2  # the writer asks for one more
 ENOUGH: Final = 0.75  # the part of a draft's words that must come from the facts, and of theirs that must be in it
 CRASH_AFTER: Final = 12  # pieces of text
 
+# A small model follows an example better than an instruction.
+EXAMPLES: Final[tuple[Message, ...]] = (
+    User("A text about snow: No two snowflakes are alike, as each falls its own way."),
+    Assistant('{"title": "The Many Shapes of Snow"}'),
+    User("A text about owls: An owl flies without a sound, for its feathers are soft."),
+    Assistant('{"title": "The Silent Flight of Owls"}'),
+)
+
 # The model's failure is an answer to who asked, all the way up: none of the three could do better after a restart.
 EXPECTED: Final = (ProviderError, TurnError)
+
+
+@frozen
+class Title:
+    """What the editor's agent answers with: the model is held to JSON of this form."""
+
+    title: Annotated[str, Meta(min_length=3, max_length=48)]
 
 
 class PenBroke(Exception):
@@ -40,13 +58,13 @@ class Fault:
 class Specialist(Actor):
     """One of the three. Its agent is its child: started and ended with each instance of it."""
 
-    def __init__(self, stage: Stage, agent: Agent) -> None:
+    def __init__(self, stage: Stage, agent: Agent[Any]) -> None:
         self._stage = stage
         self._definition = agent
 
     async def started(self) -> None:
         """Spawn the agent."""
-        self._agent: AgentRef = await self.ctx.spawn(self._definition)
+        self._agent: AgentRef[Any] = await self.ctx.spawn(self._definition)
 
     async def consult(self, colleague: ActorRef[Any], message: Request[R]) -> R:
         """Ask a colleague, so that it is seen."""
@@ -55,7 +73,7 @@ class Specialist(Actor):
         self._stage.show_message(colleague.name, self.ctx.ref.name, reply)
         return reply
 
-    async def say(self, prompt: str, fault: Fault | None = None, *, close: str = "") -> Reply:
+    async def say(self, prompt: str, fault: Fault | None = None, *, close: str = "") -> Reply[Any]:
         """Have the agent answer, shown word by word as it comes; `close` is what to show after a word at its end."""
         async with self._agent.run(prompt) as turn:
             with self._stage.speech(self.ctx.ref.name) as speech:
@@ -73,16 +91,44 @@ class Specialist(Actor):
 
 
 class Researcher(Specialist):
-    """Looks things up in the notes, and has its agent say which fact is the most surprising."""
+    """Has one agent search the notes, by a tool, and another say which fact is the most surprising."""
 
-    def __init__(self, stage: Stage, agent: Agent, corpus: Corpus) -> None:
+    def __init__(self, stage: Stage, agent: Agent[Any], corpus: Corpus) -> None:
         super().__init__(stage, agent)
         self._corpus = corpus
+
+    async def started(self) -> None:
+        """Spawn both agents."""
+        await super().started()
+        self._finder: AgentRef = await self.ctx.spawn(
+            Agent(
+                "finder",
+                self._definition.model,
+                "You are a researcher. You search the notes.",
+                tools=[self.search],
+                tool_choice=UseTool("search"),
+                max_tokens=60,
+                temperature=0.0,
+                seed=1,
+            )
+        )
+
+    @tool
+    async def search(self, topic: str) -> str:
+        """Search the notes.
+
+        Args:
+            topic: What to search for, in one or two words.
+        """
+        choice = self._corpus.find(topic)
+        if choice is None:
+            raise ToolError(f"There is no note about {topic}.")
+        return choice.note.file
 
     @handles(raises=EXPECTED)
     async def research(self, message: Research) -> Findings:
         """Find the note and the facts. What the agent says decides which of them leads."""
-        note = self._note(message.topic)
+        note = await self._find(message.topic)
         facts = note.ranked_facts(words(message.topic))[: FACTS_FOUND + 1]
         listed = "\n".join(f"- {fact}" for fact in facts)
         said = await self.say(f"{listed}\n\nWhich of these facts is the most surprising?", close=".")
@@ -96,6 +142,18 @@ class Researcher(Specialist):
         facts = self._note(message.topic).ranked_facts(words(message.topic))
         return Fact(next(fact for fact in facts if fact not in message.known))
 
+    async def _find(self, topic: str) -> Note:
+        """The note that the model finds, if it is the one that fits."""
+        # One step: it is for the call of the tool, and no word of the model is wanted after it.
+        work = await self._finder.work(f"What do the notes say about {topic}?", result=str, max_steps=1)
+        name, note = self.ctx.ref.name, self._note(topic)
+        self._stage.count_tokens(name, work.reply.usage.output_tokens)
+        for use in work.reply.tool_uses:
+            self._stage.show_use(name, use)
+        if not any(use.value == note.file for use in work.reply.tool_uses):
+            self._stage.remark(name, f"that is not it; {note.file} has more of the words")
+        return note
+
     def _note(self, topic: str) -> Note:
         choice = self._corpus.find(topic)
         assert choice is not None, "the editor is asked only for topics that there is a note about"
@@ -105,7 +163,7 @@ class Researcher(Specialist):
 class Writer(Specialist):
     """Turns facts into a paragraph."""
 
-    def __init__(self, stage: Stage, agent: Agent, researcher: ActorRef[Any], fault: Fault) -> None:
+    def __init__(self, stage: Stage, agent: Agent[Any], researcher: ActorRef[Any], fault: Fault) -> None:
         super().__init__(stage, agent)
         self._researcher = researcher
         self._fault = fault
@@ -132,7 +190,7 @@ class Writer(Specialist):
 class Editor(Specialist):
     """Has an article made: asks the two others, checks what they say against the facts, finds the title."""
 
-    def __init__(self, stage: Stage, agent: Agent, researcher: ActorRef[Any], writer: ActorRef[Any]) -> None:
+    def __init__(self, stage: Stage, agent: Agent[Any], researcher: ActorRef[Any], writer: ActorRef[Any]) -> None:
         super().__init__(stage, agent)
         self._researcher = researcher
         self._writer = writer
@@ -148,16 +206,23 @@ class Editor(Specialist):
         if (problem := fault_of(draft)) is not None:
             self._stage.remark(self.ctx.ref.name, f"{problem}, again; I print the researcher's facts as they are")
             text = " ".join(draft.facts)
-        title = await self.say(f"{findings.facts[0]}\n\nWrite a short title about {findings.topic}.")
-        return Article(self._tidy(title, findings.topic), text)
+        return Article(await self._title(findings), text)
 
-    def _tidy(self, reply: Reply, topic: str) -> str:
-        """The title, if it is whole; of one that was cut off the part before the colon."""
-        title = reply.text if reply.finish_reason != "length" else reply.text.partition(":")[0]
-        if plain := title.strip(' "*#.'):
-            return plain
-        self._stage.remark(self.ctx.ref.name, "that is too long; I take the topic as the title")
-        return topic[0].upper() + topic[1:]
+    async def _title(self, findings: Findings) -> str:
+        """What the agent answers, a `Title`; the topic if it does not get that right."""
+        asked = (*EXAMPLES, User(f"A text about {findings.topic}: {findings.facts[0]}"))
+        try:
+            async with self._agent.run(asked) as turn:
+                with self._stage.speech(self.ctx.ref.name) as speech:
+                    async for update in turn.fields():
+                        speech.add(update.delta)
+                    reply = await turn.result()
+                    speech.tokens = reply.usage.output_tokens
+        except AnswerInvalid:
+            self._stage.remark(self.ctx.ref.name, "that is no title; I take the topic")
+            return findings.topic[0].upper() + findings.topic[1:]
+        title: Title = reply.data
+        return title.title
 
 
 def fault_of(draft: Draft) -> str | None:
@@ -186,7 +251,8 @@ async def assemble(
     desk = await runtime.spawn(Supervisor("desk"))
     finds = _agent(model, "You are a researcher. You answer in one short sentence.", 45, "\n", ". ", ", which", ", but")
     writes = _agent(model, "You are a writer. You turn notes into one short, friendly paragraph.", 110, "\n\n")
-    edits = _agent(model, "You are an editor. You write short titles.", 24, "\n")
+    titles = "You are an editor. You give texts short titles."
+    edits = Agent("model", model, titles, output=Title, max_tokens=60, temperature=0.0, seed=1)
     researcher = await desk.spawn(Researcher, stage, finds, corpus, name="researcher", restart="permanent")
     writer = await desk.spawn(
         Writer, stage, writes, researcher, Fault(armed=crash), name="writer", restart="permanent", redeliver=True

@@ -1,15 +1,4 @@
-"""What users need to test their own agents offline, in no time and with the same outcome each time.
-
-    async def test_the_writer_answers(autojump_clock):
-        model = ScriptedProvider("Words fall like rain.", Say("Slowly.", token_s=0.5))
-        async with open_runtime() as runtime:
-            writer = await runtime.spawn(Agent("writer", model))
-            assert (await writer.ask("A line, please.")).text == "Words fall like rain."
-
-- `ScriptedProvider` is a model that says what its script says: texts and `Say`, an error with `Fail`, silence with
-  `Stall`.
-- `deterministic_schedule` makes a Trio run the same each time.
-"""
+"""The order in which tasks run: the same each time."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -18,19 +7,6 @@ from importlib.util import find_spec
 from typing import Any
 
 import trio
-
-from actrio.providers import Fail, Line, LineLike, Say, ScriptedProvider, ScriptedStatistics, Stall
-
-__all__ = [
-    "Fail",
-    "Line",
-    "LineLike",
-    "Say",
-    "ScriptedProvider",
-    "ScriptedStatistics",
-    "Stall",
-    "deterministic_schedule",
-]
 
 
 @contextmanager
