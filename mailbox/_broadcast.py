@@ -104,7 +104,7 @@ class Broadcast(Generic[T]):
 
     @enable_ki_protection
     def send_many_nowait(self, values: Sequence[T]) -> int:
-        """Append items, all or none, and return the sequence number of the first: `send_nowait`, at a fraction of its cost.
+        """Append items, all or none, and return the number of the first: `send_nowait`, at a fraction of its cost.
 
         Raises: as `send_nowait`; trio.WouldBlock if there is not room for all of them.
         """

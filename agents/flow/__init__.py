@@ -10,7 +10,7 @@
     snapshot = await flow.start(Topic("rain"))
 
 - `_flow`: the definition, and its actor; `_run`: one run of it, for handlers and for the outside; `_state`: what its
-  handlers share.
+  handlers share; `_items`: what they put; `_snapshot`: how it stands at one moment.
 - `_trigger`: which signals set a handler off, joins too; `_reaction`: one call of a handler, and what it has done.
 - `_saved`: a run as plain data; `_diagram`: a flow as a picture; `_errors`: what can go wrong.
 """
@@ -24,7 +24,9 @@ from actrio.agents.flow._errors import (
     NotWaiting,
 )
 from actrio.agents.flow._flow import Flow, FlowRef, StartFlow
-from actrio.agents.flow._run import FlowRun, FlowSnapshot, Items
+from actrio.agents.flow._items import Items
+from actrio.agents.flow._run import FlowRun
+from actrio.agents.flow._snapshot import FlowSnapshot
 from actrio.agents.flow._state import State
 from actrio.agents.flow._trigger import Trigger, all_of, any_of, collect
 

@@ -12,8 +12,9 @@ from actrio.actors import Actor, ActorRef, handles
 from actrio.agents.flow._diagram import draw
 from actrio.agents.flow._errors import FlowInterrupted, InvalidFlow
 from actrio.agents.flow._reaction import Handler
-from actrio.agents.flow._run import FlowRun, FlowSnapshot
+from actrio.agents.flow._run import FlowRun
 from actrio.agents.flow._saved import check, register
+from actrio.agents.flow._snapshot import FlowSnapshot
 from actrio.agents.flow._trigger import Trigger
 from actrio.mailbox import Codec, Request
 from actrio.mailbox._bounds import check_whole

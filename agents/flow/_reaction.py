@@ -145,3 +145,22 @@ def loop_of(trail: tuple[str, ...]) -> tuple[str, ...]:
         if trail[-length:] == trail[-2 * length : -length]:
             return trail[-length:]
     return ()
+
+
+def park(place: list[Reaction] | Paused, reaction: Reaction) -> None:
+    """Let a reaction wait there."""
+    if isinstance(place, Paused):
+        place.parked = reaction
+    else:
+        place.append(reaction)
+
+
+def unpark(place: list[Reaction] | Paused, reaction: Reaction) -> bool:
+    """Whether it was still there, so nobody had woken it."""
+    if isinstance(place, Paused):
+        there, place.parked = place.parked is not None, None
+        return there
+    if reaction not in place:
+        return False
+    place.remove(reaction)
+    return True

@@ -1,14 +1,13 @@
 """One run of a flow: what its handlers and its outside do with it."""
 
 from collections import deque
-from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import trio
-from attrs import field, frozen
 
 from actrio.agents.flow._errors import FlowInterrupted, FlowNeverSettles, FlowSealed, NotWaiting
+from actrio.agents.flow._items import Items
 from actrio.agents.flow._reaction import (
     TRAIL,
     Emission,
@@ -18,9 +17,12 @@ from actrio.agents.flow._reaction import (
     Reaction,
     current_reaction,
     loop_of,
+    park,
+    unpark,
 )
 from actrio.agents.flow._saved import FORMAT, read, read_journal, register, tag_of, write, write_reaction
 from actrio.agents.flow._slots import Slots
+from actrio.agents.flow._snapshot import FlowSnapshot
 from actrio.agents.flow._state import State
 from actrio.agents.flow._trigger import Join
 from actrio.mailbox import Broadcast, SubscriberPolicy, Subscription
@@ -31,27 +33,6 @@ if TYPE_CHECKING:
 AnswerT = TypeVar("AnswerT")
 
 Life = Literal["open", "sealed", "closed"]
-
-
-@frozen
-class FlowSnapshot:
-    """A run at one moment, as `Flow.start` gives it at the end.
-
-    Attributes:
-        flow: The name of the flow.
-        paused: Whether handlers wait for answers from outside; then ``saved`` is what to restore it from.
-        state: As the handlers left it.
-        signals: How many were emitted.
-        waiting: What is waited for: (name of the answer's type, key).
-        saved: Plain data, see `FlowRun.save`; None if nothing is left to do.
-    """
-
-    flow: str
-    paused: bool
-    state: dict[str, Any]
-    signals: int
-    waiting: tuple[tuple[str, str], ...] = ()
-    saved: dict[str, Any] | None = field(default=None, repr=False)
 
 
 class FlowRun:
@@ -147,7 +128,7 @@ class FlowRun:
             reaction.note(Put())
         self._changed.unpark_all()
 
-    def items(self) -> "Items":
+    def items(self) -> Items:
         """What handlers put, from the oldest kept on: ``async for item in run.items()``.
 
         Ends when all is read and the run has settled or ended, so who opened the run can read it to its end; raises the
@@ -385,13 +366,13 @@ class FlowRun:
         self._leave_slot(reaction)
         reaction.waits += 1
         if own:
-            _park(place, reaction)
+            park(place, reaction)
             self._settle()
         try:
             await event.wait()
         finally:
             reaction.waits -= 1
-            if own and _unpark(place, reaction):
+            if own and unpark(place, reaction):
                 self._busy += 1
         await self._take_slot(reaction)
 
@@ -427,47 +408,3 @@ class FlowRun:
         if reaction.holding:
             reaction.holding = False
             self._slots[reaction.handler.name].leave()
-
-
-class Items(AsyncIterator[Any]):
-    """What handlers put, as far as the run has settled. See `FlowRun.items`."""
-
-    __slots__ = ("_run", "_subscription")
-
-    def __init__(self, run: FlowRun, subscription: Subscription[Any]) -> None:
-        self._run = run
-        self._subscription = subscription
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Any:
-        await trio.lowlevel.checkpoint()
-        while True:
-            try:
-                return self._subscription.receive_nowait()
-            except trio.WouldBlock:
-                if not self._run.busy:
-                    break
-            except (trio.EndOfChannel, trio.ClosedResourceError):
-                break
-            await self._run.changed()
-        raise StopAsyncIteration
-
-
-def _park(place: list[Reaction] | Paused, reaction: Reaction) -> None:
-    if isinstance(place, Paused):
-        place.parked = reaction
-    else:
-        place.append(reaction)
-
-
-def _unpark(place: list[Reaction] | Paused, reaction: Reaction) -> bool:
-    """Whether it was still there, so nobody had woken it."""
-    if isinstance(place, Paused):
-        there, place.parked = place.parked is not None, None
-        return there
-    if reaction not in place:
-        return False
-    place.remove(reaction)
-    return True

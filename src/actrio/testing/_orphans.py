@@ -25,7 +25,7 @@ class OrphansLeft(AssertionError):
     """Something was left behind. Attribute: ``orphans``, a text for each."""
 
     def __init__(self, orphans: Iterable[str]) -> None:
-        self.orphans = tuple(orphans)
+        self.orphans: tuple[str, ...] = tuple(orphans)
         super().__init__("left behind: " + "; ".join(self.orphans))
 
 
