@@ -58,10 +58,11 @@ from actrio.agents._metrics import AgentMetrics
 from actrio.agents._middleware import Middleware, ModelCall, ToolCalling, TurnCall, guard_input, guard_output
 from actrio.agents._prices import PRICES
 from actrio.agents._prompt import Prompt
+from actrio.agents._readers import FieldReader, TextReader, ToolReader
 from actrio.agents._ref import AgentRef
 from actrio.agents._reply import Reply
 from actrio.agents._store import ConversationStore, TurnMessages
-from actrio.agents._turn import FieldReader, TextReader, Turn
+from actrio.agents._turn import Turn
 from actrio.agents.output import BrokenJson, FieldUpdate
 from actrio.agents.tools import CallOver, InvalidTool, Tool, ToolContext, ToolError, ToolUse, tool
 
@@ -109,6 +110,7 @@ __all__ = [
     "ToolCalling",
     "ToolContext",
     "ToolError",
+    "ToolReader",
     "ToolUse",
     "Turn",
     "TurnCall",

@@ -1,22 +1,17 @@
 """A live turn, as the one who runs it sees it."""
 
-from collections import deque
-from collections.abc import AsyncIterator
-from typing import Generic, Self
+from typing import Generic
 
-import trio
 from typing_extensions import TypeVar
 
-from actrio.agents._events import AnswerRestarted, StepStarted, TextChunk, TurnEvent
+from actrio.agents._events import TurnEvent
 from actrio.agents._log import TurnLog
+from actrio.agents._readers import FieldReader, TextReader, ToolReader
 from actrio.agents._reply import Reply
-from actrio.agents.output import BrokenJson, FieldUpdate, JsonScanner
 from actrio.agents.tools import Verdict
 from actrio.mailbox import Subscription
 
 OutputT = TypeVar("OutputT", default=str)
-
-BATCH = 64  # events a reader takes before it lets other tasks run
 
 
 class Turn(Generic[OutputT]):
@@ -60,7 +55,7 @@ class Turn(Generic[OutputT]):
         """
         return self._log.subscribe(after)
 
-    def text(self) -> "TextReader":
+    def text(self) -> TextReader:
         """The text as it arrives: ``async for piece in turn.text()``. The pieces joined are ``reply.text``.
 
         Raises, after all the text there is:
@@ -69,7 +64,14 @@ class Turn(Generic[OutputT]):
         """
         return TextReader(self._log)
 
-    def fields(self) -> "FieldReader":
+    def tools(self) -> ToolReader:
+        """The tool calls, each when it has ended: ``async for use in turn.tools()``. Those of one step in any order.
+
+        Raises, after all that ended before, what :meth:`text` raises.
+        """
+        return ToolReader(self._log)
+
+    def fields(self) -> FieldReader:
         """The fields of a structured answer while they grow: ``async for update in turn.fields()``.
 
         For each string the deltas joined are its value; every value is complete exactly once, in the order of the text.
@@ -127,79 +129,3 @@ class Turn(Generic[OutputT]):
 
     def __repr__(self) -> str:
         return f"<Turn {self._log.outline()}>"
-
-
-class TextReader(AsyncIterator[str]):
-    """The text of a turn, piece by piece; see :meth:`Turn.text`.
-
-    A cancelled wait loses nothing. Several tasks may share one reader: each piece goes to one of them.
-    """
-
-    __slots__ = ("_events", "_log", "_ready", "_told")
-
-    def __init__(self, log: TurnLog) -> None:
-        self._log = log
-        self._events = log.subscribe()
-        self._ready: deque[str] = deque()
-        self._told = False  # the end, to whoever reads here
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> str:
-        ready = self._ready
-        while not ready and not self._told:
-            try:
-                batch = await self._events.receive_batch(BATCH)
-            except trio.EndOfChannel:
-                break
-            ready += [event.text for event in batch if type(event) is TextChunk]
-        if ready:
-            return ready.popleft()
-        if not self._told:
-            self._told = True
-            self._log.raise_error()
-        raise StopAsyncIteration
-
-
-class FieldReader(AsyncIterator[FieldUpdate]):
-    """The fields of a turn's answer; see :meth:`Turn.fields`. A cancelled wait loses nothing."""
-
-    __slots__ = ("_attempt", "_events", "_log", "_ready", "_scanner", "_told")
-
-    def __init__(self, log: TurnLog) -> None:
-        self._log = log
-        self._events = log.subscribe()
-        self._ready: deque[FieldUpdate] = deque()
-        self._attempt = -1
-        self._scanner: JsonScanner | None = None  # None once the text is no JSON: nothing more comes of this attempt
-        self._told = False
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> FieldUpdate:
-        while not self._ready and not self._told:
-            try:
-                batch = await self._events.receive_batch(BATCH)
-            except trio.EndOfChannel:
-                break
-            for event in batch:
-                self._take(event)
-        if self._ready:
-            return self._ready.popleft()
-        if not self._told:
-            self._told = True
-            self._log.raise_error()
-        raise StopAsyncIteration
-
-    def _take(self, event: TurnEvent) -> None:
-        if isinstance(event, StepStarted | AnswerRestarted):
-            self._attempt += 1
-            self._scanner = JsonScanner(attempt=self._attempt)
-        elif isinstance(event, TextChunk) and self._scanner is not None:
-            try:
-                self._ready.extend(self._scanner.feed(event.text))
-            except BrokenJson:
-                # If the answer should have been JSON, the model is told so, or the turn ends with the error.
-                self._scanner = None

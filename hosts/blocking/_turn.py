@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 import actrio.agents as native
 from actrio.agents import Reply, TurnEvent
 from actrio.agents.output import FieldUpdate
+from actrio.agents.tools import ToolUse
 from actrio.hosts._streams import pump, pump_from, stay
 from actrio.hosts.blocking._crossing import Crossing, Reader
 
@@ -53,6 +54,10 @@ class Turn(Generic[OutputT]):
     def fields(self) -> Reader[FieldUpdate]:
         """The fields of a structured answer while they grow. As :meth:`actrio.Turn.fields`."""
         return self._crossing.read(pump, self._native.fields)
+
+    def tools(self) -> Reader[ToolUse]:
+        """The tool calls, each when it has ended. As :meth:`actrio.Turn.tools`."""
+        return self._crossing.read(pump, self._native.tools)
 
     def result(self) -> Reply[OutputT]:
         """The whole answer, when it is there. As :meth:`actrio.Turn.result`."""
@@ -117,6 +122,10 @@ class Run(Generic[OutputT]):
     def fields(self) -> Reader[FieldUpdate]:
         """As :meth:`Turn.fields`, of a turn of its own."""
         return self._read(lambda turn: turn.fields())
+
+    def tools(self) -> Reader[ToolUse]:
+        """As :meth:`Turn.tools`, of a turn of its own."""
+        return self._read(lambda turn: turn.tools())
 
     def _read(self, source: Callable[[native.Turn[OutputT]], AsyncIterable[object]]) -> Reader[Any]:
         return self._crossing.read(pump_from, self._begin, source)

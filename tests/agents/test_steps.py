@@ -358,3 +358,17 @@ async def test_a_record_is_asked_as_json(runtime: Runtime) -> None:
 
     texts = [request.messages[0].text for request in model.requests]
     assert [json.loads(text) for text in texts] == [{"item": "tea", "count": 2}, {"item": "tea"}]
+
+
+async def test_tool_calls_can_be_read_as_they_end(runtime: Runtime, autojump_clock: MockClock) -> None:
+    model = ScriptedProvider(calling(("wait", '{"seconds": 3}'), ("wait", '{"seconds": 1}')), "Done.")
+    ref = await runtime.spawn(Agent("a", model, tools=[wait]))
+    ended: list[tuple[float, str]] = []
+
+    async with ref.run("Go.") as turn:
+        began = trio.current_time()
+        async for use in turn.tools():
+            at = trio.current_time() - began
+            ended.append((at, use.text))
+
+    assert ended == [(1, "waited 1"), (3, "waited 3")]

@@ -62,8 +62,12 @@ def served_by_waitress(app: Any) -> Generator[int]:
     try:
         yield server.effective_port
     finally:
-        for channel in list(channels.values()):
-            channel.close()
+
+        def close() -> None:  # in the server's own thread, which waits on these sockets
+            for channel in list(channels.values()):
+                channel.close()
+
+        server.trigger.pull_trigger(close)
         thread.join()
         server.task_dispatcher.shutdown()
 
