@@ -2,7 +2,7 @@
 
 import secrets
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from random import random
 from ssl import SSLContext
@@ -301,13 +301,13 @@ class Client:
 
     # Connections
 
-    async def live(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def live(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:  # noqa: ASYNC114, ASYNC128
         """Hold a connection, one after the other. Started when there is the first; raises if there is none."""
         started = False
         deadline, attempt = trio.current_time() + self._retry_s, 0
         while True:
             try:
-                reason = await self._one_connection(None if started else task_status)
+                reason = await self._one_connection(None if started else task_status.started)
                 started = True
                 deadline, attempt = trio.current_time() + self._retry_s, 0
                 self._note("lost", str(reason))
@@ -324,7 +324,7 @@ class Client:
             attempt = min(attempt + 1, 16)
             await trio.sleep(min(delay, max(0.0, deadline - trio.current_time())))
 
-    async def _one_connection(self, task_status: trio.TaskStatus[None] | None) -> SocketClosed:
+    async def _one_connection(self, started: Callable[[], None] | None) -> SocketClosed:
         """Connect, and serve the connection until it is lost; why it was. Raises: ConnectFailed."""
         found: list[SocketClosed] = []
         stream: trio.abc.Stream | None = None
@@ -336,12 +336,12 @@ class Client:
                 raise self._too_slow()
             async with trio.open_nursery() as nursery:
                 socket = await self._greet(nursery, stream, limit)
-                if task_status is not None:
-                    task_status.started()
+                if started is not None:
+                    started()
                 try:
                     found.append(await self._converse(socket))
                 finally:
-                    await socket.close(1000)
+                    await socket.close(1000)  # noqa: ASYNC102 - shields itself, and is bounded
                 nursery.cancel_scope.cancel()
         except* ConnectFailed as group:
             raise _first(group) from None

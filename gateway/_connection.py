@@ -295,7 +295,9 @@ class Connection:
             await self._nursery.start(self._follow_topic, name)
             await self._send(Notice("subscribed", name))
 
-    async def _follow_topic(self, name: str, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+    async def _follow_topic(  # noqa: ASYNC114
+        self, name: str, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
         try:
             with self._house.topics[name].listen("lag", bound=self._house.limits.topic_backlog) as news:
                 self._topics[name] = news

@@ -119,7 +119,8 @@ class House:
         try:
             await request.see_turn_through()
         finally:
-            turn.cancel()  # if the gateway ended first
+            if request.on_disconnect == "cancel":
+                turn.cancel()  # if the gateway ended first
         self.sessions.ended(session, request)
 
     def _begin_message(self, session: Session, ref: ActorRef[Any], frame: Ask | Tell) -> Request:

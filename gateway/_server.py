@@ -219,7 +219,7 @@ async def serve(  # noqa: PLR0913 - settings, by name only
             shelter.cancel()
 
 
-async def _accept(
+async def _accept(  # noqa: ASYNC114
     listening: list[trio.abc.Listener[Any]],
     gateway: Gateway,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,

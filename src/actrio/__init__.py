@@ -2,12 +2,13 @@
 
 The top-level packages are the architecture, and dependencies point one way, which a check enforces::
 
-    hosts | benchmarks  >  agents  >  actors | providers  >  mailbox
+    gateway | hosts | benchmarks  >  agents  >  actors | providers  >  mailbox
 
 - ``actrio.mailbox``: messages and how they travel: envelopes, bounded inboxes, asks, broadcast streams, the codec.
 - ``actrio.actors``: the runtime: life cycle, refs, supervision, topics, metrics. Knows nothing of models.
 - ``actrio.providers``: models: one request in, one stream of events out. Knows nothing of actors.
 - ``actrio.agents``: LLM agents on actors and providers: turns, tools, structured output, budgets.
+- ``actrio.gateway``: agents over WebSocket, for browsers and other programs.
 - ``actrio.hosts``: the runtime inside asyncio, plain threads and notebooks.
 - ``actrio.benchmarks``: the suite behind ``actrio bench``.
 - ``actrio.testing``: what users need to test their own agents offline.

@@ -36,6 +36,8 @@ def _run(arguments: list[str]) -> int:
         return _bench(arguments[1:])
     if arguments[:1] == ["batch"]:
         return _batch(arguments[1:])
+    if arguments[:1] == ["serve"]:
+        return _serve(arguments[1:])
     chosen = _parser().parse_args(arguments)
     try:
         return _chat() if chosen.command == "chat" else _demo(chosen.topic, crash=chosen.crash)
@@ -55,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--crash", action="store_true", help="let one agent crash, and see it restarted")
     commands.add_parser("chat", help="talk with the embedded model")
     commands.add_parser("batch", help="answer every question of a file (actrio batch --help)", add_help=False)
+    commands.add_parser("serve", help="serve agents over WebSocket (actrio serve --help)", add_help=False)
     commands.add_parser("bench", help="measure a suite (actrio bench --help)", add_help=False)
     return parser
 
@@ -75,6 +78,12 @@ def _batch(arguments: list[str]) -> int:
     from actrio._batch_command import main as batch
 
     return batch(arguments)
+
+
+def _serve(arguments: list[str]) -> int:
+    from actrio.gateway._command import main as serve
+
+    return serve(arguments)
 
 
 def _bench(arguments: list[str]) -> int:

@@ -19,7 +19,7 @@ async def served(runtime: Runtime, **options: Any) -> AsyncGenerator[Gateway]:
     options.setdefault("drain_s", 0.1)
     async with trio.open_nursery() as nursery:
         gateway: Gateway = await nursery.start(partial(serve, runtime, **options))
-        with trio.fail_after(20):
+        with trio.fail_after(20):  # noqa: ASYNC100 - the test waits in it
             yield gateway
         gateway.stop()
 
@@ -43,4 +43,4 @@ async def peer(gateway: Gateway) -> AsyncGenerator[Socket]:
         try:
             yield socket
         finally:
-            await socket.abort()
+            await socket.abort()  # noqa: ASYNC102 - it waits for nothing

@@ -1,6 +1,8 @@
 """What real networks and bad peers do, over real sockets."""
 
 import json
+from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -9,8 +11,17 @@ import trio
 
 from actrio.actors import Runtime
 from actrio.agents import Agent, TurnInterrupted
-from actrio.gateway import ConnectFailed, ConnectionLost, EventsMissing, GatewayLimits, RemoteError, connect
-from actrio.gateway._socket import SocketClosed
+from actrio.gateway import (
+    ConnectFailed,
+    ConnectionLost,
+    EventsMissing,
+    GatewayLimits,
+    Identity,
+    RemoteError,
+    connect,
+    serve,
+)
+from actrio.gateway._socket import Socket, SocketClosed
 from actrio.providers import ProviderUnreachable
 from actrio.testing import Fail, Line, Say, ScriptedProvider, Stall
 from tests.gateway.kit import peer, served, until
@@ -85,30 +96,39 @@ async def test_a_lost_server_wakes_everybody_who_waits(runtime: Runtime) -> None
 
 async def test_a_server_that_was_restarted_does_not_remember_and_says_so(runtime: Runtime) -> None:
     await runtime.spawn(Agent("writer", ScriptedProvider(Stall(1), "Again.")))
-    async with served(runtime) as first, proxied(first.port) as proxy, connect(proxy.url) as client:
-        async with client.run("writer", "?") as turn:
-            await anext(turn.text())
-            async with served(runtime) as second:
-                proxy.target = second.port
-                proxy.cut()
-                with pytest.raises(ConnectionLost, match="does not remember"):
-                    await turn.result()
-                assert (await client.agent("writer").ask("?")).text == "Again."
+    async with (
+        served(runtime) as first,
+        proxied(first.port) as proxy,
+        connect(proxy.url) as client,
+        client.run("writer", "?") as turn,
+    ):
+        await anext(turn.text())
+        async with served(runtime) as second:
+            proxy.target = second.port
+            proxy.cut()
+            with pytest.raises(ConnectionLost, match="does not remember"):
+                await turn.result()
+            assert (await client.agent("writer").ask("?")).text == "Again."
 
 
 async def test_who_comes_back_too_late_is_told_of_the_gap(runtime: Runtime) -> None:
     await runtime.spawn(Agent("writer", ScriptedProvider(Say(WORDS, token_s=0.001), "Other.")))
     limits = GatewayLimits(kept_requests=1)
-    async with served(runtime, limits=limits) as gateway, proxied(gateway.port) as proxy, connect(proxy.url) as client:
-        async with client.run("writer", "?") as turn, connect(gateway.url) as other:
-            await anext(turn.text())
-            proxy.target, target = 1, proxy.target
-            proxy.cut()
-            await trio.sleep(0.15)
-            await other.agent("writer").ask("?")  # takes the place of the first
-            proxy.target = target
-            with pytest.raises(EventsMissing):
-                await turn.result()
+    async with (
+        served(runtime, limits=limits) as gateway,
+        proxied(gateway.port) as proxy,
+        connect(proxy.url) as client,
+        client.run("writer", "?") as turn,
+        connect(gateway.url) as other,
+    ):
+        await anext(turn.text())
+        proxy.target, target = 1, proxy.target
+        proxy.cut()
+        await trio.sleep(0.15)
+        await other.agent("writer").ask("?")  # takes the place of the first
+        proxy.target = target
+        with pytest.raises(EventsMissing):
+            await turn.result()
 
 
 async def test_a_reader_that_stalls_holds_up_nobody_else(runtime: Runtime) -> None:
@@ -116,15 +136,19 @@ async def test_a_reader_that_stalls_holds_up_nobody_else(runtime: Runtime) -> No
     await runtime.spawn(Agent("big", ScriptedProvider(lambda _: Say(big), cycle=True)))
     await runtime.spawn(Agent("small", ScriptedProvider(lambda _: "Quick.", cycle=True)))
     limits = GatewayLimits(heartbeat_s=0.3, linger_s=0.1)
-    async with served(runtime, limits=limits) as gateway, proxied(gateway.port) as proxy:
-        async with connect(proxy.url) as slow, connect(gateway.url) as quick:
-            async with slow.run("big", "?"):
-                await trio.sleep(0.05)
-                proxy.go = trio.Event()
-                for _ in range(20):
-                    assert (await quick.agent("small").ask("?")).text == "Quick."
-                await until(lambda: gateway.connections == 1)  # the one that does not read is cut off
-                proxy.go.set()
+    async with (
+        served(runtime, limits=limits) as gateway,
+        proxied(gateway.port) as proxy,
+        connect(proxy.url) as slow,
+        connect(gateway.url) as quick,
+        slow.run("big", "?"),
+    ):
+        await trio.sleep(0.05)
+        proxy.go = trio.Event()
+        for _ in range(20):
+            assert (await quick.agent("small").ask("?")).text == "Quick."
+        await until(lambda: gateway.connections == 1)  # the one that does not read is cut off
+        proxy.go.set()
 
 
 GARBAGE = [
@@ -142,19 +166,21 @@ GARBAGE = [
 
 
 async def test_garbage_is_answered_with_where_and_why_and_too_much_of_it_closes(runtime: Runtime) -> None:
-    async with served(runtime, limits=GatewayLimits(max_malformed=len(GARBAGE))) as gateway:
-        async with peer(gateway) as socket:
-            assert json.loads(await socket.receive())["type"] == "status"
-            for garbage in GARBAGE:
-                await socket.send(garbage)  # type: ignore[arg-type] # one is binary
-                answer = json.loads(await socket.receive())
-                assert (answer["type"], answer["code"]) == ("error", "protocol")
-                assert answer["message"].startswith("$")
-            await socket.send("{")
+    async with (
+        served(runtime, limits=GatewayLimits(max_malformed=len(GARBAGE))) as gateway,
+        peer(gateway) as socket,
+    ):
+        assert json.loads(await socket.receive())["type"] == "status"
+        for garbage in GARBAGE:
+            await socket.send(garbage)  # type: ignore[arg-type] # one is binary
+            answer = json.loads(await socket.receive())
+            assert (answer["type"], answer["code"]) == ("error", "protocol")
+            assert answer["message"].startswith("$")
+        await socket.send("{")
+        await socket.receive()
+        with pytest.raises(SocketClosed) as caught:
             await socket.receive()
-            with pytest.raises(SocketClosed) as caught:
-                await socket.receive()
-            assert caught.value.code == 1008
+        assert caught.value.code == 1008
 
 
 async def test_a_frame_too_large_closes_the_connection_that_sent_it_and_no_other(runtime: Runtime) -> None:
@@ -243,6 +269,65 @@ async def test_who_does_not_authenticate_is_dropped_in_time(runtime: Runtime) ->
             with pytest.raises(SocketClosed), trio.fail_after(2):
                 await socket.receive()
         await until(lambda: gateway.connections == 0)
+
+
+async def read_kinds(socket: Socket, kinds: set[str]) -> None:
+    while True:
+        kinds.add(json.loads(await socket.receive())["type"])
+
+
+async def test_a_cancelled_gateway_says_that_it_goes_and_closes_with_1001(runtime: Runtime) -> None:
+    writer = await runtime.spawn(Agent("writer", ScriptedProvider(lambda _: Stall(1), cycle=True)))
+    async with trio.open_nursery() as nursery:
+        gateway = await nursery.start(partial(serve, runtime, drain_s=0.05))
+        async with peer(gateway) as socket:
+            await socket.receive()
+            for request_id, on_disconnect in (("1", "cancel"), ("2", "continue")):
+                frame = {"type": "user_message", "request_id": request_id, "agent": "writer", "text": "?"}
+                await socket.send(json.dumps(frame | {"on_disconnect": on_disconnect}))
+            await until(lambda: len(writer.turns) == 2)
+            nursery.cancel_scope.cancel()
+            kinds: set[str] = set()
+            with trio.CancelScope(shield=True), pytest.raises(SocketClosed) as caught:
+                await read_kinds(socket, kinds)
+            assert "graceful_disconnect" in kinds
+            assert caught.value.code == 1001
+    await until(lambda: len(writer.turns) == 1)
+    writer.turns[0].cancel()
+
+
+async def test_a_peer_that_does_not_answer_pings_is_cut_off(runtime: Runtime) -> None:
+    async with served(runtime, limits=GatewayLimits(heartbeat_s=0.05)) as gateway:
+        async with await trio.open_tcp_stream("127.0.0.1", gateway.port) as stream:
+            await stream.send_all(UPGRADE % b"")
+            with trio.fail_after(5), suppress(trio.BrokenResourceError):
+                while await stream.receive_some():
+                    pass
+        await until(lambda: gateway.connections == 0)
+
+
+async def test_a_session_goes_on_in_the_connection_that_claimed_it_last(runtime: Runtime) -> None:
+    async with served(runtime) as gateway, peer(gateway) as first, peer(gateway) as second:
+        session = json.loads(await first.receive())["session"]
+        await second.receive()
+        await second.send(json.dumps({"type": "hello", "version": 1, "session": session}))
+        assert json.loads(await second.receive())["session"] == session
+        with pytest.raises(SocketClosed) as caught:
+            await first.receive()
+        assert caught.value.code == 4000
+
+
+async def test_another_identity_s_session_is_as_unknown_as_one_that_never_was(runtime: Runtime) -> None:
+    def who(token: str) -> Identity | None:
+        return Identity(token)
+
+    async with served(runtime, authenticate=who) as gateway, peer(gateway) as ann, peer(gateway) as bob:
+        await ann.receive()
+        await ann.send(json.dumps({"type": "hello", "version": 1, "token": "ann"}))
+        theirs = json.loads(await ann.receive())["session"]
+        await bob.receive()
+        await bob.send(json.dumps({"type": "hello", "version": 1, "token": "bob", "session": theirs}))
+        assert json.loads(await bob.receive())["session"] not in ("", theirs)
 
 
 async def test_another_session_s_request_is_as_unknown_as_one_that_never_was(runtime: Runtime) -> None:
