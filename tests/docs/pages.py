@@ -72,5 +72,7 @@ def run_page(page: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Any
     return everything.getvalue()
 
 
-def _run_without_waiting(run: Callable[..., Any], async_fn: Callable[..., Any], *args: object) -> object:
-    return run(async_fn, *args, clock=MockClock(autojump_threshold=0))
+def _run_without_waiting(
+    run: Callable[..., Any], async_fn: Callable[..., Any], *args: object, clock: MockClock | None = None
+) -> object:
+    return run(async_fn, *args, clock=clock or MockClock(autojump_threshold=0))
