@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 OutputT = TypeVar("OutputT", default=str)
+ResultT = TypeVar("ResultT", default=str)
 Ts = TypeVarTuple("Ts")
 
 _TEXT: Any = str  # a result unless another is wanted
@@ -141,11 +142,11 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         self,
         task: Content,
         *,
-        result: type[R] = _TEXT,
+        result: type[ResultT] = _TEXT,
         max_steps: int | None = None,
         conversation: str | None = None,
         budget: Budget | None = None,
-    ) -> Work[R]:
+    ) -> Work[ResultT]:
         """Have the agent work on a task until its model says that it is done: by calling a tool, with a typed result.
 
         The model is told to go on whenever it stops without that. ``max_steps`` bounds how often it is called, by

@@ -21,6 +21,7 @@ from actrio.providers import Message
 M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")
 OutputT = TypeVarWithDefault("OutputT", default=str)
+ResultT = TypeVarWithDefault("ResultT", default=str)
 
 _TEXT: Any = str  # a result unless another is wanted
 
@@ -163,11 +164,11 @@ class AgentRef(ActorRef[native.Prompt], Generic[OutputT]):
         self,
         task: Content,
         *,
-        result: type[R] = _TEXT,
+        result: type[ResultT] = _TEXT,
         max_steps: int | None = None,
         conversation: str | None = None,
         budget: Budget | None = None,
-    ) -> Work[R]:
+    ) -> Work[ResultT]:
         """Have the agent work on a task until its model says that it is done. As :meth:`actrio.AgentRef.work`."""
         return await self._crossing.call(
             self._agent.work, task, result=result, max_steps=max_steps, conversation=conversation, budget=budget

@@ -6,7 +6,7 @@ from attrs import frozen
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actrio.actors import Runtime, open_runtime
-from actrio.agents import Agent, HandedOver, TextChunk, TurnInterrupted, Work, tool
+from actrio.agents import Agent, HandedOver, TextChunk, TurnInterrupted, tool
 from actrio.mailbox import ActorStopped
 from actrio.providers import Assistant, ToolCall, ToolResult, User
 from actrio.testing import Fail, Say, ScriptedProvider, Stall
@@ -138,7 +138,7 @@ async def test_work_goes_on_until_the_model_says_that_it_is_done_with_a_typed_re
 async def test_work_that_is_not_done_in_time_is_not_completed(runtime: Runtime) -> None:
     ref = await runtime.spawn(Agent("a", ScriptedProvider("Hm.", cycle=True)))
 
-    work: Work[str] = await ref.work("Find the whale.", max_steps=3)
+    work = await ref.work("Find the whale.", max_steps=3)
 
     assert (work.completed, work.result, work.steps) == (False, None, 3)
     assert work.reply.text == "Hm."
