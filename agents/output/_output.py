@@ -1,13 +1,16 @@
 """What an agent's answer is to be, and reading it out of what the model wrote."""
 
 from collections.abc import Mapping
-from typing import Any, Final, Generic, TypeVar, cast
+from dataclasses import is_dataclass
+from types import UnionType
+from typing import Any, Final, Generic, TypeVar, Union, cast, get_args, get_origin, is_typeddict
 
 import msgspec
+from attrs import has
 
 from actrio.agents._errors import InvalidOutputType
 from actrio.agents.output._scanner import BrokenJson, JsonScanner
-from actrio.agents.tools import decode_model, hoist, model_schema
+from actrio.agents.tools import decode_model, hoist, is_model, model_schema
 from actrio.providers import JsonFormat
 
 T = TypeVar("T")
@@ -33,7 +36,8 @@ class OutputType(Generic[T]):
     """A type that answers are to be of.
 
     An attrs class, a dataclass, a struct of msgspec's, a TypedDict, a union, a list, a dict, a literal, an enum, a
-    number, a model of pydantic's.
+    number, a model of pydantic's. Of a union with several classes the model is to say which it answers with: by an
+    object that has the class's name as ``kind``, and the value.
 
     Args:
         agent: Whom errors name.
@@ -44,12 +48,14 @@ class OutputType(Generic[T]):
     """
 
     def __init__(self, agent: str, kind: type[T]) -> None:
+        named = _as_named(kind)
         try:
-            (schema,), parts = msgspec.json.schema_components([kind], schema_hook=model_schema, ref_template=_REF)
+            (schema,), parts = msgspec.json.schema_components([named], schema_hook=model_schema, ref_template=_REF)
         except (TypeError, NotImplementedError, RecursionError) as error:
             raise InvalidOutputType(agent, kind, str(error)) from error
         whole = _resolved(schema, parts)
-        self._kind: Any = kind
+        self._kind: Any = named
+        self._named = named is not kind
         self._wrapped = whole.get("type") != "object" or "properties" not in whole
         if self._wrapped:
             whole = {"type": "object", "properties": {WRAPPED: schema}, "required": [WRAPPED]}
@@ -79,13 +85,34 @@ class OutputType(Generic[T]):
 
     def _convert(self, value: Any, partial: Any) -> T:
         try:
-            return cast("T", msgspec.convert(value, self._kind, dec_hook=decode_model))
+            found = msgspec.convert(value, self._kind, dec_hook=decode_model)
+            return cast("T", found.value if self._named else found)
         except msgspec.ValidationError as error:
             reason, at, path = str(error).rpartition(" - at `")
             place = path.rstrip("`") if at else "$"
             if self._wrapped:
                 place = place.replace("$", f"$.{WRAPPED}", 1)
             raise OutputInvalid(f"{place}: {reason if at else error}", partial) from None
+
+
+def _as_named(kind: Any) -> Any:
+    """A union of several classes as one of structs that have their names, so that they can be told apart."""
+    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
+    if sum(isinstance(member, type) and _has_fields(member) for member in members) < 2:
+        return kind
+    structs = [
+        msgspec.defstruct(f"{_name(member)}Answer", [("value", member)], tag_field="kind", tag=_name(member))
+        for member in members
+    ]
+    return Union[tuple(structs)]  # noqa: UP007 - of as many as there are
+
+
+def _has_fields(kind: Any) -> bool:
+    return has(kind) or is_dataclass(kind) or issubclass(kind, msgspec.Struct) or is_model(kind) or is_typeddict(kind)
+
+
+def _name(member: Any) -> str:
+    return "nothing" if member is type(None) else str(getattr(member, "__name__", member))
 
 
 def _resolved(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,9 @@ class Colour(Enum):
         (Colour, '{"value": "red"}', Colour.RED),
         (Literal["a", "b"], '{"value": "b"}', "b"),
         (Report | None, '{"value": null}', None),
+        (Report | Section, '{"value": {"kind": "Section", "value": {"title": "S"}}}', Section("S")),
+        (Point | Card | Entry, '{"value": {"kind": "Card", "value": {"name": "n"}}}', Card("n")),
+        (Point | Card | None, '{"value": {"kind": "nothing", "value": null}}', None),
     ],
     ids=str,
 )
@@ -72,6 +75,12 @@ def test_an_answer_is_read_as_the_type(kind: Any, text: str, value: object) -> N
         (Card, '{"name": ""}', "$.name: Expected `str` of length >= 1"),
         (int, '{"value": "7"}', "$.value: Expected `int`, got `str`"),
         (int, '{"number": 7}', "$: expected an object with the key 'value' alone"),
+        (
+            Point | Card,
+            '{"value": {"kind": "Card", "value": {}}}',
+            "$.value.value: Object missing required field `name`",
+        ),
+        (Point | Card, '{"value": {"kind": "Line"}}', "$.value.kind: Invalid value 'Line'"),
     ],
 )
 def test_what_is_not_of_the_type_is_refused_with_what_and_where(kind: Any, text: str, problem: str) -> None:
@@ -116,7 +125,7 @@ def test_a_property_of_any_name_stays() -> None:
     assert set(schema["properties"]) == {"default", "properties"}
 
 
-@pytest.mark.parametrize("kind", [complex, Report | Section, object()])
+@pytest.mark.parametrize("kind", [complex, object()])
 def test_a_type_that_json_cannot_carry_is_refused_when_the_agent_is_made(kind: Any) -> None:
     with pytest.raises(InvalidOutputType, match="of agent 'a' is not a type that JSON can carry"):
         OutputType("a", kind)
