@@ -1,11 +1,10 @@
 """How one talks to an agent."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Generator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVarTuple, Unpack, overload
 
-import trio
 from typing_extensions import TypeVar
 
 from actrio.actors import ActorRef
@@ -24,6 +23,7 @@ from actrio.agents.batch._sequence import Sequence, run_sequence
 from actrio.agents.batch._settings import BatchOptions
 from actrio.agents.tools import Completed, HandedOff, Tool, tool
 from actrio.mailbox import AskEnvelope, Inbox, Request, open_ask
+from actrio.mailbox._nursery import open_nursery
 from actrio.mailbox._working import current_inbox
 from actrio.providers import Message
 
@@ -132,7 +132,8 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
             self._node.runtime.nursery.start_soon(_see_through, self._inbox, prompt, name=f"turn of {self.name}")
             yield Turn[OutputT](log)
             return
-        async with open_ask(self._inbox, prompt) as pending, _beside(_follow, pending, log):
+        async with open_ask(self._inbox, prompt) as pending, open_nursery() as nursery:
+            nursery.start_soon(_follow, pending, log)
             try:
                 yield Turn[OutputT](log)
             finally:
@@ -295,27 +296,3 @@ async def _see_through(inbox: Inbox[Any], prompt: LivePrompt) -> None:
         prompt.log.fail(error)
     finally:
         prompt.log.interrupt("the runtime ended")
-
-
-@asynccontextmanager
-async def _beside(async_fn: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> AsyncGenerator[None]:
-    """Run a task beside the block, one that raises nothing; what the block raises comes out as it is, in no group."""
-    thrown: BaseException | None = None
-    alone = False
-    try:
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(async_fn, *args)
-                try:
-                    yield
-                except BaseException as error:
-                    thrown = error
-                    raise
-        except BaseExceptionGroup as group:
-            alone = thrown is not None and not isinstance(thrown, trio.Cancelled) and len(group.exceptions) == 1
-            if not alone:
-                raise
-        if alone and thrown is not None:  # out here, so that it leaves with the context it came with
-            raise thrown
-    finally:
-        del thrown  # else the error and this frame would keep each other alive

@@ -5,6 +5,7 @@
   overflow; `_lanes`: conversations; `_statistics`: its counts.
 - `_working`: who works on what; `_cycles`: finding waits that would never end.
 - `_broadcast`: one producer, any number of subscribers; `_subscription`: one of them; `_ring`: the log they share.
+- `_nursery`: a nursery inside a context manager, from which an error comes out as it is, in no group.
 - `_codec`: messages to plain data and back, at the edges; `_tags`: names of message types; `_converter`, `_form`,
   `_container`, `_record`: how each kind of type is written; `_problem`: what is wrong with data from outside.
 """

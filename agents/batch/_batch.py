@@ -13,7 +13,7 @@ from actrio.agents.batch._form import Form, PlainForm, TypedForm
 from actrio.agents.batch._outcome import BatchStopped, Cancelled, Done, Failed, ItemTimedOut, Outcome
 from actrio.agents.batch._settings import BatchOptions, BatchSettings, Progress
 from actrio.agents.batch._source import Item, Source
-from actrio.providers.policy._nursery import open_nursery
+from actrio.mailbox._nursery import open_nursery
 
 InputT = TypeVar("InputT")
 ValueT = TypeVar("ValueT")

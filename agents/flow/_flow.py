@@ -18,7 +18,7 @@ from actrio.agents.flow._snapshot import FlowSnapshot
 from actrio.agents.flow._trigger import Trigger
 from actrio.mailbox import Codec, Request
 from actrio.mailbox._bounds import check_whole
-from actrio.providers.policy._nursery import open_nursery
+from actrio.mailbox._nursery import open_nursery
 
 SignalT = TypeVar("SignalT")
 

@@ -9,6 +9,7 @@ import attrs
 import trio
 from attrs import frozen
 
+from actrio.mailbox._nursery import open_nursery
 from actrio.providers._errors import (
     AuthenticationFailed,
     ConnectionLost,
@@ -30,7 +31,6 @@ from actrio.providers._provider import Provider
 from actrio.providers._request import ModelRequest
 from actrio.providers._stream import EventStream
 from actrio.providers.policy._breaker import Breaker, Circuit, CircuitState, Ticket
-from actrio.providers.policy._nursery import open_nursery
 from actrio.providers.policy._relay import Relay
 from actrio.providers.policy._standby import Standby, Standbys
 from actrio.providers.policy._timeouts import Timeouts

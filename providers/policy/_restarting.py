@@ -7,10 +7,10 @@ from typing import Final
 
 import trio
 
+from actrio.mailbox._nursery import open_nursery
 from actrio.providers._events import Arrived, Finished, ModelEvent, Restarted
 from actrio.providers._request import ModelRequest
 from actrio.providers._stream import EventStream
-from actrio.providers.policy._nursery import open_nursery
 from actrio.providers.policy._relay import Relay
 from actrio.providers.policy._time_out import time_out
 from actrio.providers.policy._tries import Tries

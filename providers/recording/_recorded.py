@@ -9,11 +9,11 @@ from typing import Literal, TypeAlias
 import trio
 from attrs import Attribute, Factory, define, field, frozen
 
+from actrio.mailbox._nursery import open_nursery
 from actrio.providers._errors import NotRecorded, ProviderError
 from actrio.providers._provider import Provider
 from actrio.providers._request import ModelRequest
 from actrio.providers._stream import EventStream
-from actrio.providers.policy._nursery import open_nursery
 from actrio.providers.policy._standby import Standby, Standbys
 from actrio.providers.recording._cassette import Cassette
 from actrio.providers.recording._recording import Recording

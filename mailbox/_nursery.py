@@ -14,19 +14,23 @@ async def open_nursery() -> AsyncGenerator[trio.Nursery]:
     Where it stands inside another context manager, who writes the block should not have to know that there is one.
     """
     thrown: BaseException | None = None
+    alone: BaseException | None = None
     try:
-        async with trio.open_nursery() as nursery:
-            try:
-                yield nursery
-            except BaseException as error:
-                thrown = error
+        try:
+            async with trio.open_nursery() as nursery:
+                try:
+                    yield nursery
+                except BaseException as error:
+                    thrown = error
+                    raise
+        except BaseExceptionGroup as group:
+            alone = _alone(group, thrown)
+            if alone is None:
                 raise
-    except BaseExceptionGroup as group:
-        if (alone := _alone(group, thrown)) is None:
-            raise
-        raise alone from alone.__cause__
+        if alone is not None:  # out here, so that it leaves with the context it came with
+            raise alone
     finally:
-        del thrown  # it refers to this frame
+        del thrown, alone  # else the error and this frame would keep each other alive
 
 
 def _alone(group: BaseExceptionGroup[BaseException], thrown: BaseException | None) -> BaseException | None:

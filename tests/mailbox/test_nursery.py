@@ -2,7 +2,7 @@ import pytest
 import trio
 import trio.testing
 
-from actrio.providers.policy._nursery import open_nursery
+from actrio.mailbox._nursery import open_nursery
 
 
 async def fail(error: Exception) -> None:
