@@ -12,7 +12,7 @@ from attrs import frozen
 from actrio.actors._actor import Actor, Handler
 from actrio.actors._context import Context
 from actrio.actors._errors import InvalidSpec, NoHandler
-from actrio.actors._histogram import Histogram
+from actrio.actors._histogram import Durations, Timings
 from actrio.actors._lifecycle import State
 from actrio.actors._metrics import ActorMetrics
 from actrio.actors._node import Node, wait_quiet
@@ -50,26 +50,26 @@ class Cell(Node):
     """One class actor.
 
     Attributes: ``actor``, the instance, None without one; ``table``, its handlers; ``scheduled``, whether it is in the
-    run queue; ``handling`` and ``queueing``, its durations; ``context``, made when first used; ``variables``, a copy of
-    the context variables of the task that spawned it.
+    run queue; ``timings``, made for its first message; ``context``, made when first used; ``variables``, a copy of the
+    context variables of the task that spawned it.
 
     Invariant: while RUNNING, it is in the run queue, or being run, or its inbox is armed, or as many messages are in
     hand as it may hold: mail never waits unseen.
     """
 
-    __slots__ = ("actor", "context", "handling", "pool", "queueing", "scheduled", "table", "variables")
+    __slots__ = ("actor", "context", "pool", "scheduled", "table", "timings", "variables")
 
     def __init__(self, runtime: "Runtime", parent: "SupervisorNode", spec: "ChildSpec", name: str) -> None:
         self.actor: Actor | None = None
         self.table: dict[type, Handler] = {}
         self.scheduled: bool = False
-        self.handling: Histogram = Histogram()
-        self.queueing: Histogram = Histogram()
+        self.timings: Timings | None = None
         self.context: Context | None = None
         self.pool: Pool = runtime.pool
         super().__init__(runtime, parent, spec, name)
         self.variables: ContextVars = copy_context()
-        self.variables.run(_set_current_inbox, self.inbox)
+        if spec.concurrency == 1:  # else messages are handled in copies, and this one stays as small as it is
+            self.variables.run(_set_current_inbox, self.inbox)
 
     def _make_inbox(self) -> Inbox[Any]:
         spec, runtime = self.spec, self.runtime
@@ -132,11 +132,12 @@ class Cell(Node):
             raise envelope.key.error
         if isinstance(envelope, AskEnvelope):
             context: ContextVars = envelope.context
-            context.run(_set_current_inbox, self.inbox)
-            return context
-        if self.inbox.concurrency == 1:
+        elif self.inbox.concurrency == 1:
             return self.variables
-        return self.variables.copy()  # handlers of one actor that overlap do not see each other's
+        else:
+            context = self.variables.copy()  # handlers of one actor that overlap do not see each other's
+        context.run(_set_current_inbox, self.inbox)
+        return context
 
     def handler_failed(self, envelope: Envelope[Any], error: Exception) -> None:
         """A handler raised: an answer if the handler says so and somebody gets it; else a crash."""
@@ -190,6 +191,7 @@ class Cell(Node):
         before = workers.get(task)
         workers[task] = Aside(aside, len(task.child_nurseries))
         self.inbox.aside = aside
+        self.variables.run(_set_current_inbox, self.inbox)
         try:
             await run_in(self.variables, work)
         finally:
@@ -227,6 +229,7 @@ class Cell(Node):
 
     def metrics(self) -> ActorMetrics:
         snapshot = super().metrics()
+        queueing, handling = (Durations(), Durations()) if self.timings is None else self.timings.snapshots()
         return ActorMetrics(
             snapshot.name,
             self.kind,
@@ -234,6 +237,6 @@ class Cell(Node):
             snapshot.mailbox,
             snapshot.restarts,
             snapshot.last_error,
-            self.handling.snapshot(),
-            self.queueing.snapshot(),
+            handling,
+            queueing,
         )

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 from trio.lowlevel import Abort, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
 
-from actrio.actors._histogram import FRESH
+from actrio.actors._histogram import FRESH, Timings
 from actrio.actors._lifecycle import State
 from actrio.mailbox import Envelope
 from actrio.mailbox._woken import WOKEN
@@ -133,7 +133,7 @@ class Worker:
         self.envelope = self.cell = None
         if envelope is None or cell is None:
             return
-        self._note_time(cell)
+        self._note_time(cell, envelope)
         envelope.scope = None
         if error is None:
             envelope.cut(cell.cut_reason)
@@ -183,7 +183,10 @@ class Worker:
         if cell.state is not _RUNNING:
             return None
         variables = cell.variables if inbox.concurrency == 1 else None
-        waits, times = cell.queueing.fresh, cell.handling.fresh
+        timings = cell.timings
+        if timings is None:
+            timings = cell.timings = Timings()
+        note = timings.fresh.extend
         self.cell = cell
         started = clock()
         if not self.since:
@@ -199,7 +202,6 @@ class Worker:
             if handler is None:
                 continue
             self.envelope = envelope
-            waits.append(started - envelope.sent_at)
             context = variables
             try:
                 if context is not None and type(envelope) is Envelope:
@@ -227,14 +229,13 @@ class Worker:
             if context is not variables and envelope.deadline != inf and self._scope_is_used_up():
                 latest = -inf
             finished = clock()
-            times.append(finished - started)
+            note((started - envelope.sent_at, finished - started))  # at once: a Ctrl-C must not part the two
             started = finished
             if finished > latest:
                 break
         self.budget = left if started <= latest else 0
-        if len(waits) >= FRESH:
-            cell.queueing.sort_in()
-            cell.handling.sort_in()
+        if len(timings.fresh) >= FRESH:
+            timings.sort_in()
         return rest
 
     def _scope_is_used_up(self) -> bool:
@@ -261,12 +262,16 @@ class Worker:
         assert envelope is not None
         envelope.scope = None
         envelope.succeed(value)
-        self._note_time(cell)
+        self._note_time(cell, envelope)
         self._scope_is_used_up()
 
-    def _note_time(self, cell: "Cell") -> None:
+    def _note_time(self, cell: "Cell", envelope: Envelope[Any]) -> None:
         """Record how long the handler that suspended took, and begin afresh with the budget."""
-        cell.handling.record(self.pool.clock() - self.since)
+        timings = cell.timings
+        assert timings is not None, "a message has been taken"
+        timings.fresh += (self.since - envelope.sent_at, self.pool.clock() - self.since)
+        if len(timings.fresh) >= FRESH:
+            timings.sort_in()
         self.budget, self.since = BUDGET, 0.0
 
 

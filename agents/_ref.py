@@ -48,17 +48,16 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
     and, marked as interrupted, what the model had said.
     """
 
-    __slots__ = ("_agent", "account", "conversations", "counts", "logs")
+    __slots__ = ("_agent", "_conversations", "_counts", "account", "logs")
 
     def __init__(self, node: Any, agent: "Agent[OutputT]") -> None:
         super().__init__(node)
         self._agent = agent
-        self.counts: AgentCounts = AgentCounts()
-        self.logs: list[TurnLog] = []  # of the turns that are at work, the oldest first
+        self.logs: tuple[TurnLog, ...] = ()  # of the turns that are at work, the oldest first
         self.account: Account | None = None if agent.budget is None else Account(f"agent {self.name!r}", agent.budget)
-        self.conversations: Conversations = Conversations(
-            self.name, most=agent.max_conversations, limit=agent.limit, store=agent.store
-        )
+        # Made when first used: of a hundred thousand agents most may never be asked.
+        self._counts: AgentCounts | None = None
+        self._conversations: Conversations | None = None
 
     # A request is an object too, which may be asked as a record; the first that matches holds, as it does at run time.
     @overload
@@ -252,14 +251,31 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
 
     # For its actor, which also uses `conversations`, `counts`, `logs` and `account`
 
+    @property
+    def counts(self) -> AgentCounts:
+        """What it has done, over all restarts of its actor."""
+        if self._counts is None:
+            self._counts = AgentCounts()
+        return self._counts
+
+    @property
+    def conversations(self) -> Conversations:
+        """All that it remembers."""
+        if self._conversations is None:
+            agent = self._agent
+            self._conversations = Conversations(
+                self.name, most=agent.max_conversations, limit=agent.limit, store=agent.store
+            )
+        return self._conversations
+
     @contextmanager
     def running(self, log: TurnLog) -> Generator[None]:
         """Inside, a turn is at work."""
-        self.logs.append(log)
+        self.logs = (*self.logs, log)
         try:
             yield
         finally:
-            self.logs.remove(log)
+            self.logs = tuple(one for one in self.logs if one is not log)
 
     def accounts(self, budget: Budget | None) -> tuple[Account, ...]:
         """What a turn with a budget of its own is charged to."""

@@ -104,8 +104,8 @@ class AskEnvelope(Envelope[M], Generic[M], eq=False, gc=True):
             base.stage = _HANDLED
             inbox.handled += 1
         inbox.in_hand.remove(self)
-        if inbox.after_hand is not None:
-            inbox.after_hand(self)
+        if inbox.minds_hand:
+            inbox.left_hand(self)
         if task is not None:
             self.task = None
             reschedule(task, WOKEN)

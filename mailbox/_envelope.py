@@ -148,8 +148,8 @@ class Envelope(Struct, Generic[M], eq=False, gc=False):
         self.stage = _HANDLED
         inbox.handled += 1
         inbox.in_hand.remove(self)
-        if inbox.after_hand is not None:
-            inbox.after_hand(self)
+        if inbox.minds_hand:
+            inbox.left_hand(self)
 
     def break_off(self, error: Exception) -> bool:
         """In hand -> FAILED. True if an asker got the error, so that it has reached somebody."""

@@ -1,7 +1,8 @@
 """The heart of an inbox: a bounded queue that accounts for every message it ever took. No waiting happens here."""
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import outcome
@@ -45,18 +46,18 @@ class Ledger(Generic[M]):
 
     __slots__ = (
         "_dead",
+        "_head",
         "_lanes",
         "_limit",
         "_on_dead",
         "_on_quiet",
-        "_queue",
         "_quick",
         "_signals",
         "_stopped",
+        "_tail",
         "_tombstones",
         "_waiting",
         "abandoned",
-        "after_hand",
         "armed",
         "aside",
         "asks_in_flight",
@@ -68,6 +69,7 @@ class Ledger(Generic[M]):
         "handled",
         "high_water",
         "in_hand",
+        "minds_hand",
         "name",
         "overflow",
         "owner",
@@ -103,7 +105,10 @@ class Ledger(Generic[M]):
         self._limit = capacity  # 0 once stopped
         self._quick = 0 if self._lanes is not None else capacity  # the fast path's limit; 0 where it may not be taken
         self._stopped: str | None = None  # why, once stopped
-        self._queue: deque[Envelope[M]] = deque()  # QUEUED ones in order, and tombstones of ABANDONED ones
+        # The queue: QUEUED ones, and tombstones of ABANDONED ones. First come those of `_head`, from its end, then
+        # those of `_tail`. Lists, made when needed: an empty deque takes 760 bytes, and of many actors most are idle.
+        self._head: list[Envelope[M]] | None = None
+        self._tail: list[Envelope[M]] | None = None
         self._tombstones = 0
         self._signals: deque[Envelope[Any]] | None = None
         self._waiting: OrderedDict[Envelope[M], trio.lowlevel.Task] | None = None
@@ -121,8 +126,8 @@ class Ledger(Generic[M]):
         self.armed: bool = False  # nothing could be taken: the consumer is to be woken, once, by the next message
         self.consumer: Consumer | None = None  # None: whoever is parked in receive
         self._on_quiet: Callable[[], None] | None = None
-        # Called after a message left the hand, where that matters: with lanes, or while somebody waits for quiet.
-        self.after_hand: Callable[[Envelope[M]], None] | None = self._free_lane if self._lanes is not None else None
+        # Whether it matters that a message leaves the hand: with lanes, or while somebody waits for quiet.
+        self.minds_hand: bool = self._lanes is not None
         self._prepare()
 
     def _prepare(self) -> None:
@@ -145,7 +150,11 @@ class Ledger(Generic[M]):
         queued = self.queued
         if queued < self._quick:
             envelope.stage = _QUEUED
-            self._queue.append(envelope)
+            tail = self._tail
+            if tail is None:
+                self._tail = [envelope]
+            else:
+                tail.append(envelope)
             self.sent += 1
             self.queued = queued = queued + 1
             if queued > self.high_water:
@@ -162,7 +171,10 @@ class Ledger(Generic[M]):
         if self.queued >= self._limit and not self._make_room(envelope):
             return envelope.stage is _DEAD
         envelope.stage = _QUEUED
-        self._queue.append(envelope)
+        if self._tail is None:
+            self._tail = [envelope]
+        else:
+            self._tail.append(envelope)
         if self._lanes is not None:
             envelope.serial = self.sent
         self.sent += 1
@@ -196,14 +208,28 @@ class Ledger(Generic[M]):
         if self._lanes is not None:
             left = self.in_queue()
             self._lanes.drain()
-            self._queue = deque(sorted(left, key=lambda envelope: envelope.serial))
+            self._head, self._tail = None, sorted(left, key=lambda envelope: envelope.serial)
             self._tombstones = 0
-        while self._queue:
-            envelope = self._queue.popleft()
+        while head := self._turn():
+            envelope = head.pop()
             if envelope.stage is _QUEUED:
                 return envelope
             self._tombstones -= 1
         return None
+
+    def _turn(self) -> "list[Envelope[M]] | None":
+        """The queue's head, with its tail if it was empty: not empty, or None if there is nothing at all."""
+        if not self._head:
+            self._head, self._tail = self._tail, None
+            if self._head:
+                self._head.reverse()
+        return self._head
+
+    def _to_head(self, envelopes: "Iterable[Envelope[M]]") -> None:
+        """Put these before all others, the last of them first."""
+        if self._head is None:
+            self._head = []
+        self._head.extend(envelopes)
 
     def _admit(self) -> None:
         """Let waiting senders in while there is room, longest waiting first."""
@@ -239,12 +265,16 @@ class Ledger(Generic[M]):
         if self._signals:
             envelope: Envelope[M] = self._signals.popleft()
         else:
-            queue = self._queue
+            head = self._head
             while True:
-                if not queue:
-                    self.armed = True
-                    return None
-                envelope = queue.popleft()
+                if not head:
+                    head = self._head = self._tail
+                    if head is None:
+                        self.armed = True
+                        return None
+                    self._tail = None
+                    head.reverse()
+                envelope = head.pop()
                 if envelope.stage is not _QUEUED:
                     self._tombstones -= 1
                 elif self._lanes is None or self._lanes.enter(envelope):
@@ -278,12 +308,13 @@ class Ledger(Generic[M]):
 
     def _leave_hand(self, envelope: Envelope[M]) -> None:
         self.in_hand.remove(envelope)
-        if self.after_hand is not None:
-            self.after_hand(envelope)
+        if self.minds_hand:
+            self.left_hand(envelope)
 
-    def _free_lane(self, envelope: Envelope[M]) -> None:
+    def left_hand(self, envelope: Envelope[M]) -> None:
+        """A message has left the hand, and ``minds_hand``: its lane is free, and it may be quiet."""
         if self._lanes is not None and (waiting := self._lanes.leave(envelope)):
-            self._queue.extendleft(reversed(waiting))
+            self._to_head(reversed(waiting))
             if self.armed:
                 self.armed = False
                 (self.consumer or self).wake()
@@ -293,7 +324,7 @@ class Ledger(Generic[M]):
     def call_when_quiet(self, call: Callable[[], None] | None) -> None:
         """Have ``call`` called once when nothing is in hand any more; None calls the one there is."""
         previous, self._on_quiet = self._on_quiet, call
-        self.after_hand = self._free_lane if call is not None or self._lanes is not None else None
+        self.minds_hand = call is not None or self._lanes is not None
         if call is None and previous is not None:
             previous()
 
@@ -324,7 +355,7 @@ class Ledger(Generic[M]):
             self._tombstones += 1
             if self._tombstones > 32 and self._tombstones > self.queued:
                 # Amortised: each sweep removes as many as were abandoned since the last.
-                self._queue = deque(e for e in self._queue if e.stage is _QUEUED)
+                self._head, self._tail = None, [e for e in self._in_order() if e.stage is _QUEUED] or None
                 self._tombstones = 0
         if self._waiting:
             self._admit()
@@ -341,7 +372,7 @@ class Ledger(Generic[M]):
         self._leave_hand(envelope)
         envelope.stage = _QUEUED
         envelope.key = None
-        self._queue.appendleft(envelope)
+        self._to_head((envelope,))
         self.queued += 1
         self.high_water = max(self.high_water, self.queued)
 
@@ -365,8 +396,8 @@ class Ledger(Generic[M]):
             refused, task = self._waiting.popitem(last=False)
             refused.stage = _DEAD  # and not counted, as it was never sent
             trio.lowlevel.reschedule(task, outcome.Error(ActorStopped(self.name, reason)))
-        left = (*(self._signals or ()), *(self._lanes.drain() if self._lanes else ()), *self._queue)
-        self._queue.clear()
+        left = (*(self._signals or ()), *(self._lanes.drain() if self._lanes else ()), *self._in_order())
+        self._head = self._tail = None
         self._signals = None
         self._tombstones = 0
         for envelope in left:
@@ -383,11 +414,14 @@ class Ledger(Generic[M]):
     def in_queue(self) -> list[Envelope[M]]:
         """All that is queued, those held for their conversation first."""
         held = [] if self._lanes is None else self._lanes.held()
-        return [*held, *(envelope for envelope in self._queue if envelope.stage is _QUEUED)]
+        return [*held, *(envelope for envelope in self._in_order() if envelope.stage is _QUEUED)]
+
+    def _in_order(self) -> "Iterable[Envelope[M]]":
+        return chain(reversed(self._head or ()), self._tail or ())
 
     def has_mail(self) -> bool:
         """Whether :meth:`take` is worth a call."""
-        return bool(self._queue) or bool(self._signals)
+        return self._tail is not None or bool(self._head) or bool(self._signals)
 
     def statistics(self) -> InboxStatistics:
         """A frozen snapshot, free of any cost until it is asked for."""

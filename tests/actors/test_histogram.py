@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actrio.actors._histogram import BOUNDS, FRESH, Durations, Histogram
+from actrio.actors._histogram import BOUNDS, FRESH, Durations, Histogram, Timings
 
 durations = st.lists(st.floats(min_value=1e-6, max_value=3_600), min_size=1, max_size=200)
 
@@ -41,10 +41,9 @@ def test_quantiles_are_in_order(seconds: list[float]) -> None:
 @given(st.lists(st.one_of(st.sampled_from(BOUNDS), st.floats(min_value=0, max_value=20_000)), max_size=200))
 def test_counting_many_at_once_is_counting_each(seconds: list[float]) -> None:
     together, each = Histogram(), Histogram()
-    together.fresh.extend(seconds)
+    together.record_all(list(seconds))
     for one in seconds:
         each.record(one)
-        each.sort_in()
     assert together.snapshot() == each.snapshot()
 
 
@@ -61,18 +60,19 @@ def test_recording_adds_to_what_is_there() -> None:
     histogram = Histogram()
     for one in (1.0, 2.0, 3.0):
         histogram.record(one)
-        histogram.sort_in()
-    histogram.sort_in()
+    histogram.record_all([])
     assert (histogram.snapshot().count, histogram.snapshot().max) == (3, 3.0)
 
 
-def test_few_durations_are_kept_out_of_the_buckets() -> None:
-    histogram = Histogram()
-    for _ in range(10 * FRESH):
-        histogram.record(1.0)
-        assert len(histogram.fresh) < FRESH
-    assert histogram.counts is not None
-    assert sum(histogram.counts.values()) == 10 * FRESH
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), max_size=100))
+def test_timings_are_two_histograms_whenever_they_are_sorted_in(pairs: list[tuple[float, float]]) -> None:
+    timings = Timings()
+    for pair in pairs:
+        timings.fresh.extend(pair)
+        if len(timings.fresh) >= FRESH:
+            timings.sort_in()
+    assert timings.snapshots() == (recorded([one for one, _ in pairs]), recorded([other for _, other in pairs]))
+    assert timings.snapshots()[0].count == len(pairs)
 
 
 def test_durations_below_a_microsecond_share_a_bucket_and_none_is_lost() -> None:
