@@ -1,8 +1,8 @@
 """Messages and how they travel. Knows nobody: no actors, no models.
 
 - `_envelope`: one message, its sender and how it ended; `_ask`: one that somebody waits for.
-- `_inbox`: the mailbox as a channel; `_ledger`: its queue, which accounts for every message; `_bounds`: capacity and
-  overflow; `_lanes`: conversations; `_statistics`: its counts.
+- `_inbox`: the mailbox as a channel; `_ledger`: its heart, which accounts for every message; `_queue`: those that wait
+  in it; `_bounds`: capacity and overflow; `_lanes`: conversations; `_statistics`: its counts.
 - `_working`: who works on what; `_cycles`: finding waits that would never end.
 - `_broadcast`: one producer, any number of subscribers; `_subscription`: one of them; `_ring`: the log they share.
 - `_nursery`: a nursery inside a context manager, from which an error comes out as it is, in no group.

@@ -1,9 +1,8 @@
 """The heart of an inbox: a bounded queue that accounts for every message it ever took. No waiting happens here."""
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable
-from itertools import chain
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
 
 import outcome
 import trio
@@ -13,6 +12,7 @@ from actrio.mailbox._bounds import DEFAULT_CAPACITY, Overflow, check_mailbox
 from actrio.mailbox._envelope import DeadReason, Envelope, Stage
 from actrio.mailbox._errors import ActorStopped, MailboxFull
 from actrio.mailbox._lanes import Lanes
+from actrio.mailbox._queue import Queue
 from actrio.mailbox._statistics import InboxStatistics
 from actrio.mailbox._woken import WOKEN
 from actrio.mailbox._working import Consumer, current_inbox
@@ -24,7 +24,7 @@ _QUEUED, _IN_HAND, _DEAD = Stage.QUEUED, Stage.IN_HAND, Stage.DEAD
 _HANDLED, _FAILED, _ABANDONED = Stage.HANDLED, Stage.FAILED, Stage.ABANDONED
 
 
-class Ledger(Generic[M]):
+class Ledger(Queue[M]):
     """What one mailbox holds and how each of its messages ended. :class:`Inbox` is the channel around it.
 
     Args:
@@ -46,16 +46,11 @@ class Ledger(Generic[M]):
 
     __slots__ = (
         "_dead",
-        "_head",
-        "_lanes",
         "_limit",
         "_on_dead",
         "_on_quiet",
         "_quick",
-        "_signals",
         "_stopped",
-        "_tail",
-        "_tombstones",
         "_waiting",
         "abandoned",
         "armed",
@@ -68,7 +63,6 @@ class Ledger(Generic[M]):
         "failed",
         "handled",
         "high_water",
-        "in_hand",
         "minds_hand",
         "name",
         "overflow",
@@ -105,12 +99,8 @@ class Ledger(Generic[M]):
         self._limit = capacity  # 0 once stopped
         self._quick = 0 if self._lanes is not None else capacity  # the fast path's limit; 0 where it may not be taken
         self._stopped: str | None = None  # why, once stopped
-        # The queue: QUEUED ones, and tombstones of ABANDONED ones. First come those of `_head`, from its end, then
-        # those of `_tail`. Lists, made when needed: an empty deque takes 760 bytes, and of many actors most are idle.
-        self._head: list[Envelope[M]] | None = None
-        self._tail: list[Envelope[M]] | None = None
+        self._head = self._tail = self._signals = None
         self._tombstones = 0
-        self._signals: deque[Envelope[Any]] | None = None
         self._waiting: OrderedDict[Envelope[M], trio.lowlevel.Task] | None = None
         self.in_hand: list[Envelope[M]] = []
         self.queued: int = 0
@@ -202,34 +192,6 @@ class Ledger(Generic[M]):
         if oldest is not None:  # else it is full of signals, which take nobody's room
             oldest.die(DeadReason.DROPPED_OLDEST, full)
         return True
-
-    def _oldest(self) -> Envelope[M] | None:
-        """Take the oldest queued message out of the queue, if there is one; it still counts as queued."""
-        if self._lanes is not None:
-            left = self.in_queue()
-            self._lanes.drain()
-            self._head, self._tail = None, sorted(left, key=lambda envelope: envelope.serial)
-            self._tombstones = 0
-        while head := self._turn():
-            envelope = head.pop()
-            if envelope.stage is _QUEUED:
-                return envelope
-            self._tombstones -= 1
-        return None
-
-    def _turn(self) -> "list[Envelope[M]] | None":
-        """The queue's head, with its tail if it was empty: not empty, or None if there is nothing at all."""
-        if not self._head:
-            self._head, self._tail = self._tail, None
-            if self._head:
-                self._head.reverse()
-        return self._head
-
-    def _to_head(self, envelopes: "Iterable[Envelope[M]]") -> None:
-        """Put these before all others, the last of them first."""
-        if self._head is None:
-            self._head = []
-        self._head.extend(envelopes)
 
     def _admit(self) -> None:
         """Let waiting senders in while there is room, longest waiting first."""
@@ -355,8 +317,7 @@ class Ledger(Generic[M]):
             self._tombstones += 1
             if self._tombstones > 32 and self._tombstones > self.queued:
                 # Amortised: each sweep removes as many as were abandoned since the last.
-                self._head, self._tail = None, [e for e in self._in_order() if e.stage is _QUEUED] or None
-                self._tombstones = 0
+                self._sweep()
         if self._waiting:
             self._admit()
 
@@ -396,32 +357,12 @@ class Ledger(Generic[M]):
             refused, task = self._waiting.popitem(last=False)
             refused.stage = _DEAD  # and not counted, as it was never sent
             trio.lowlevel.reschedule(task, outcome.Error(ActorStopped(self.name, reason)))
-        left = (*(self._signals or ()), *(self._lanes.drain() if self._lanes else ()), *self._in_order())
-        self._head = self._tail = None
-        self._signals = None
-        self._tombstones = 0
-        for envelope in left:
-            if envelope.stage is _QUEUED:
+        for envelope in self._drain():
+            if envelope.stage is _QUEUED:  # the end of one may be the end of another
                 envelope.die(DeadReason.STOPPED, ActorStopped(self.name, reason))
         if self.armed:
             self.armed = False
             (self.consumer or self).wake()
-
-    def holder_of(self, envelope: Envelope[M]) -> Envelope[M] | None:
-        """The message in hand whose conversation a message that is not in hand has to wait for, if there is one."""
-        return None if self._lanes is None else self._lanes.holder_of(envelope, self.in_hand)
-
-    def in_queue(self) -> list[Envelope[M]]:
-        """All that is queued, those held for their conversation first."""
-        held = [] if self._lanes is None else self._lanes.held()
-        return [*held, *(envelope for envelope in self._in_order() if envelope.stage is _QUEUED)]
-
-    def _in_order(self) -> "Iterable[Envelope[M]]":
-        return chain(reversed(self._head or ()), self._tail or ())
-
-    def has_mail(self) -> bool:
-        """Whether :meth:`take` is worth a call."""
-        return self._tail is not None or bool(self._head) or bool(self._signals)
 
     def statistics(self) -> InboxStatistics:
         """A frozen snapshot, free of any cost until it is asked for."""

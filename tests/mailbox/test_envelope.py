@@ -1,4 +1,4 @@
-"""One message: what may be done with it, and how it ends. Asked ones: see test_ask."""
+"""One message: what may be done with it, and how it ends. Asked ones: see test_ask_ends and its neighbours."""
 
 from collections.abc import Callable
 from math import inf
