@@ -3,6 +3,8 @@
 What is where:
 
 - `_wire`: `Wire`, what a provider has to know of a format. `_decoder`: what all decoders of streamed answers share.
+- `_open_call`, `_usage`, `_halves`: what several of them have in common: a call that is coming, counts of tokens, and
+  halves of characters.
 - `_sse`, `_ndjson`: streams of bytes cut into the payloads they carry.
 - `_chat_completions`: OpenAI's older format, which most servers speak. `_responses`: its newer one.
 - `_anthropic_messages`, `_anthropic_answer`: Anthropic's. `_ollama_chat`: Ollama's own. `_arguments`, `_image_data`:

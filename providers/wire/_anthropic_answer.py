@@ -16,14 +16,14 @@ from actrio.providers._events import (
     ReasoningDelta,
     ReasoningFinished,
     TextDelta,
-    ToolCallDelta,
-    ToolCallFinished,
     ToolCallStarted,
     Usage,
     UsageReported,
 )
 from actrio.providers._messages import Reasoning
-from actrio.providers.wire._decoder import AnswerDecoder
+from actrio.providers.wire._decoder import UNREADABLE, AnswerDecoder
+from actrio.providers.wire._halves import without_halves
+from actrio.providers.wire._open_call import OpenCall
 from actrio.providers.wire._refusal import hide
 from actrio.providers.wire._sse import SseSplitter
 
@@ -129,12 +129,9 @@ _decode_event: Final = msgspec.json.Decoder(_Event).decode
 _decode_kind: Final = msgspec.json.Decoder(_Kind).decode
 
 
-class _OpenCall(msgspec.Struct):
-    id: str
-    name: str
+class _OpenCall(OpenCall):
     # What it began with. Anthropic begins with an empty object, others sometimes with the whole.
-    begun: str
-    fragments: list[str]
+    begun: str = ""
 
 
 class _OpenThoughts(msgspec.Struct):
@@ -162,8 +159,8 @@ class AnthropicDecoder(AnswerDecoder):
     def _take(self, payload: bytes, arrived: Arrived) -> None:
         try:
             event = _decode_event(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._pass_over(payload)
+        except UNREADABLE:
+            self._pass_over(payload, arrived)
             return
         if event.type == "content_block_delta":
             delta = event.delta or _Delta()
@@ -176,11 +173,14 @@ class AnthropicDecoder(AnswerDecoder):
         if handler is not None:
             handler(self, event, payload, arrived)
 
-    def _pass_over(self, payload: bytes) -> None:
-        """Ignore an event that is not known here, whatever it has. Anything else is a violation."""
+    def _pass_over(self, payload: bytes, arrived: Arrived) -> None:
+        """Ignore an event that is not known here, whatever it has. Anything else that cannot be read is a violation."""
+        if (mended := without_halves(payload)) is not None:
+            self._take(mended, arrived)
+            return
         try:
             known = _decode_kind(payload).type in {*self._HANDLERS, "content_block_delta"}
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             known = True
         if known:
             self._violation("an event of the Messages interface in JSON", payload)
@@ -207,9 +207,7 @@ class AnthropicDecoder(AnswerDecoder):
             case "signature_delta", _OpenThoughts() as thoughts:
                 thoughts.signature = self._text_of(delta.signature, payload)
             case "input_json_delta", _OpenCall() as call:
-                if fragment := self._text_of(delta.partial_json, payload):
-                    call.fragments.append(fragment)
-                    arrived(ToolCallDelta(call.id, fragment))
+                call.grow(self._text_of(delta.partial_json, payload), arrived)
             case _:
                 pass  # of a block that is not known here, such as a search that the server makes
 
@@ -241,7 +239,7 @@ class AnthropicDecoder(AnswerDecoder):
             self._violation("a tool call with its id and name", payload)
         self._calls += 1
         arrived(ToolCallStarted(call_id, name))
-        return _OpenCall(call_id, name, bytes(block.input).decode(errors="replace"), [])
+        return _OpenCall(call_id, name, begun=bytes(block.input).decode(errors="replace"))
 
     def _take_block_end(self, event: _Event, payload: bytes, arrived: Arrived) -> None:
         self._finish_block(event.index, arrived)
@@ -250,9 +248,8 @@ class AnthropicDecoder(AnswerDecoder):
         match self._open.pop(index, None):
             case _OpenCall() as call:
                 if not call.fragments:
-                    call.fragments.append(call.begun if call.begun not in ("", "null") else "{}")
-                    arrived(ToolCallDelta(call.id, call.fragments[0]))
-                arrived(ToolCallFinished(call.id, call.name, "".join(call.fragments)))
+                    call.grow(call.begun if call.begun not in ("", "null") else "{}", arrived)
+                arrived(call.finished())
             case _OpenThoughts(signature=signature, data=data) as thoughts if signature or data:
                 kept = KeptThoughts(signature, data, len(self.received), self._calls)
                 reasoning = Reasoning("".join(thoughts.fragments), origin=ORIGIN, token=write_token(kept))

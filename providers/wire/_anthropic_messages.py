@@ -6,8 +6,6 @@ See https://platform.claude.com/docs/en/api/messages. Pure: it reads nothing and
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import msgspec
-
 from actrio.providers._messages import (
     Assistant,
     Image,
@@ -24,6 +22,7 @@ from actrio.providers._request import ModelRequest
 from actrio.providers._tools import JsonFormat, ToolChoice, ToolDefinition, UseTool
 from actrio.providers.wire._anthropic_answer import ORIGIN, AnthropicDecoder, KeptThoughts, read_token
 from actrio.providers.wire._arguments import arguments_object
+from actrio.providers.wire._halves import encode_json
 from actrio.providers.wire._image_data import image_data
 from actrio.providers.wire._wire import Wire, merge
 
@@ -79,7 +78,7 @@ def encode_request(request: ModelRequest, *, max_tokens: int = DEFAULT_MAX_TOKEN
             "format": {"type": "json_schema", "schema": request.response_format.schema},
             **(told if isinstance(told, Mapping) else {}),
         }
-    return msgspec.json.encode(body)
+    return encode_json(body)
 
 
 def _check(request: ModelRequest) -> None:

@@ -15,8 +15,6 @@ from actrio.providers._events import (
     ReasoningDelta,
     ReasoningFinished,
     TextDelta,
-    ToolCallDelta,
-    ToolCallFinished,
     ToolCallStarted,
     Usage,
     UsageReported,
@@ -34,8 +32,11 @@ from actrio.providers._messages import (
 )
 from actrio.providers._request import ModelRequest
 from actrio.providers._tools import JsonFormat, ToolChoice, ToolDefinition, UseTool
-from actrio.providers.wire._decoder import AnswerDecoder
+from actrio.providers.wire._decoder import UNREADABLE, AnswerDecoder
+from actrio.providers.wire._halves import encode_json, without_halves
+from actrio.providers.wire._open_call import OpenCall
 from actrio.providers.wire._sse import SseSplitter
+from actrio.providers.wire._usage import InputDetails, OutputDetails, usage_of
 from actrio.providers.wire._wire import Wire, merge
 
 # Its name, also as the origin of what a model thought.
@@ -82,7 +83,7 @@ def encode_request(request: ModelRequest, *, of_openai: bool = False, **more: An
             "tool_choice": None if request.tool_choice == "auto" else _encode_choice(request.tool_choice),
             "parallel_tool_calls": request.parallel_tool_calls,
         }
-    return msgspec.json.encode(merge(body, optional, more, request))
+    return encode_json(merge(body, optional, more, request))
 
 
 # By `isinstance`: `match` looks every attribute up by name, and with a long history that is most of a request's cost.
@@ -165,24 +166,20 @@ class _Delta(msgspec.Struct, gc=False):
 
 
 class _Choice(msgspec.Struct, gc=False):
+    index: int | None = None
     delta: _Delta | None = None
     finish_reason: str | None = None
     error: Any = None
 
 
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
+_NO_CHOICE: Final = _Choice()
 
 
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
+    prompt_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
     # DeepSeek's own name for the tokens from a cache.
     prompt_cache_hit_tokens: int | None = None
 
@@ -207,23 +204,19 @@ _decode_chunk: Final = msgspec.json.Decoder(_Chunk).decode
 _decode_bare_error: Final = msgspec.json.Decoder(_BareError).decode
 
 
-class _OpenCall(msgspec.Struct):
-    id: str
-    name: str
-    fragments: list[str]
-
-
 class ChatCompletionsDecoder(AnswerDecoder):
     """Turns the bytes of one streamed answer into events; see `AnswerDecoder`.
 
     Servers take liberties with this format, and these are forgiven: no `[DONE]` after the reason for the end, or no
     reason before it, which then is "other"; tool calls sent whole, without index or id, with the id empty or repeated
     in later pieces, or with arguments that are an object; "stop" as the reason where tools are called.
+
+    Of several choices, for which only `extra_body` can ask, the one that begins is the answer.
     """
 
     def __init__(self, provider: str) -> None:
         super().__init__(provider, SseSplitter())
-        self._calls: dict[int, _OpenCall] = {}  # by index, those that are not finished
+        self._calls: dict[int, OpenCall] = {}  # by index, those that are not finished
         self._begun = 0  # how many calls there were
         self._thoughts: list[str] = []
         self._thoughts_field = ""  # in which they came
@@ -232,11 +225,12 @@ class ChatCompletionsDecoder(AnswerDecoder):
         self._usage: Usage | None = None
         self._id: str = ""
         self._answered = False  # a choice came
+        self._choice: int | None = -1  # its index then, where that is said
 
     def _take(self, payload: bytes, arrived: Arrived) -> None:
         try:
             chunk = _decode_chunk(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             self._take_mark(payload, arrived)
             return
         choices = chunk.choices
@@ -244,11 +238,9 @@ class ChatCompletionsDecoder(AnswerDecoder):
             self._take_rest(chunk, payload)
         if not choices:
             return
-        if not self._answered:
-            self._answered = True
-            self._id = chunk.id or ""
-        # One choice is all that is ever asked for.
         choice = choices[0]
+        if choice.index != self._choice:
+            choice = self._pick(chunk.id, choices)
         delta = choice.delta
         if delta is not None:
             text = delta.content
@@ -262,10 +254,21 @@ class ChatCompletionsDecoder(AnswerDecoder):
         if choice.finish_reason:
             self._take_reason(choice)
 
+    def _pick(self, answer_id: str | None, choices: list[_Choice]) -> _Choice:
+        """The choice that is the answer; one with nothing in it if it is not among these."""
+        if not self._answered:
+            self._answered, self._id, self._choice = True, answer_id or "", choices[0].index
+            return choices[0]
+        return next((one for one in choices if one.index is None or one.index == self._choice), _NO_CHOICE)
+
     def _take_mark(self, payload: bytes, arrived: Arrived) -> None:
-        if payload != b"[DONE]":
+        said = payload.strip()
+        if said == b"[DONE]":
+            self._finish(payload, arrived)
+        elif (mended := without_halves(payload)) is not None:
+            self._take(mended, arrived)
+        elif said:
             self._violation("a chat completion chunk in JSON", payload)
-        self._finish(payload, arrived)
 
     def _take_rest(self, chunk: _Chunk, payload: bytes) -> None:
         if chunk.error is not None:
@@ -312,24 +315,18 @@ class ChatCompletionsDecoder(AnswerDecoder):
             if not function.name:
                 self._violation("a tool call that begins with its name", payload)
             if call is not None:
-                arrived(self._finish_call(index))
-            call = self._calls[index] = _OpenCall(part.id or self._make_id(), function.name, [])
+                arrived(call.finished())
+            call = self._calls[index] = OpenCall(part.id or self._make_id(), function.name)
             self._begun += 1
             arrived(ToolCallStarted(call.id, call.name))
         arguments = function.arguments
         if isinstance(arguments, dict):
             arguments = msgspec.json.encode(arguments).decode()
-        if arguments:
-            call.fragments.append(arguments)
-            arrived(ToolCallDelta(call.id, arguments))
+        call.grow(arguments or "", arrived)
 
     def _make_id(self) -> str:
         """An id for a call whose server gives none: another one for each call of a conversation."""
         return f"call_{self._begun}_{self._id}".rstrip("_")
-
-    def _finish_call(self, index: int) -> ToolCallFinished:
-        call = self._calls.pop(index)
-        return ToolCallFinished(call.id, call.name, "".join(call.fragments))
 
     def _take_reason(self, choice: _Choice) -> None:
         if choice.finish_reason == "error":
@@ -346,7 +343,7 @@ class ChatCompletionsDecoder(AnswerDecoder):
             reason = "tool_calls" if reason == "stop" else reason
             self._give_thoughts(arrived)
         for index in sorted(self._calls):
-            arrived(self._finish_call(index))
+            arrived(self._calls.pop(index).finished())
         if self._usage is not None:
             arrived(UsageReported(self._usage))
         self._finished = True
@@ -364,7 +361,7 @@ class ChatCompletionsDecoder(AnswerDecoder):
         self._finish(b"", arrived)
 
 
-def _is_another(part: _CallDelta, call: _OpenCall) -> bool:
+def _is_another(part: _CallDelta, call: OpenCall) -> bool:
     """Whether this piece begins another call than the one that is open under its index."""
     # Some servers give every call the same index: another id is another call. Some give neither index nor id: then it
     # is the name that only comes at the beginning.
@@ -374,13 +371,12 @@ def _is_another(part: _CallDelta, call: _OpenCall) -> bool:
 
 
 def _decode_usage(said: _Usage) -> Usage:
-    read, written = said.prompt_tokens_details, said.completion_tokens_details
-    return Usage(
-        said.prompt_tokens or 0,
-        said.completion_tokens or 0,
-        (read and read.cached_tokens) or said.prompt_cache_hit_tokens or 0,
-        (written and written.reasoning_tokens) or 0,
+    usage = usage_of(
+        said.prompt_tokens, said.completion_tokens, said.prompt_tokens_details, said.completion_tokens_details
     )
+    if said.prompt_cache_hit_tokens and not usage.cached_tokens:
+        return msgspec.structs.replace(usage, cached_tokens=said.prompt_cache_hit_tokens)
+    return usage
 
 
 CHAT_COMPLETIONS: Final = Wire(ORIGIN, "/chat/completions", "text/event-stream", encode_request, ChatCompletionsDecoder)

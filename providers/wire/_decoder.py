@@ -1,13 +1,16 @@
 """What all decoders of streamed answers share: payloads in order, one end, errors that name what came."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import msgspec
 
 from actrio.providers._errors import ConnectionLost, ContentRefused, ProtocolViolation, RequestRefused
 from actrio.providers._events import Arrived
 from actrio.providers.wire._refusal import hide, refusal
+
+# What msgspec raises for bytes that are no JSON, or none of the type that is wanted.
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class PayloadTooLong(ValueError):

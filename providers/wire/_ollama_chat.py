@@ -26,7 +26,8 @@ from actrio.providers._messages import Assistant, Image, Message, Reasoning, Tex
 from actrio.providers._request import ModelRequest
 from actrio.providers._tools import JsonFormat, ToolDefinition
 from actrio.providers.wire._arguments import arguments_object
-from actrio.providers.wire._decoder import AnswerDecoder
+from actrio.providers.wire._decoder import UNREADABLE, AnswerDecoder
+from actrio.providers.wire._halves import encode_json, without_halves
 from actrio.providers.wire._image_data import image_data
 from actrio.providers.wire._ndjson import NdjsonSplitter
 from actrio.providers.wire._wire import Wire, merge
@@ -64,7 +65,7 @@ def encode_request(request: ModelRequest, **more: Any) -> bytes:
     told = body.get("options")
     if options or told is not None:
         body["options"] = {**options, **(told if isinstance(told, Mapping) else {})}
-    return msgspec.json.encode(body)
+    return encode_json(body)
 
 
 def _check(request: ModelRequest) -> None:
@@ -200,8 +201,12 @@ class OllamaChatDecoder(AnswerDecoder):
     def _take(self, payload: bytes, arrived: Arrived) -> None:
         try:
             line = _decode_line(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._violation("a line of an Ollama chat in JSON", payload)
+        except UNREADABLE:
+            mended = without_halves(payload)
+            if mended is None:
+                self._violation("a line of an Ollama chat in JSON", payload)
+            self._take(mended, arrived)
+            return
         if line.error is not None:
             raise self._failure(line.error)
         message = line.message
@@ -226,7 +231,7 @@ class OllamaChatDecoder(AnswerDecoder):
         name = call.function.name
         try:
             arguments = _read_arguments(call.function.arguments)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             self._violation("arguments of a call that are an object", payload)
         if not name:
             self._violation("a tool call with its name", payload)

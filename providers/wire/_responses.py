@@ -18,17 +18,17 @@ from actrio.providers._events import (
     ReasoningDelta,
     ReasoningFinished,
     TextDelta,
-    ToolCallDelta,
-    ToolCallFinished,
     ToolCallStarted,
-    Usage,
     UsageReported,
 )
 from actrio.providers._messages import Assistant, Image, Message, Part, Reasoning, System, Text, ToolResult, User
 from actrio.providers._request import ModelRequest
 from actrio.providers._tools import JsonFormat, ToolChoice, ToolDefinition, UseTool
-from actrio.providers.wire._decoder import AnswerDecoder
+from actrio.providers.wire._decoder import UNREADABLE, AnswerDecoder
+from actrio.providers.wire._halves import encode_json, without_halves
+from actrio.providers.wire._open_call import OpenCall
 from actrio.providers.wire._sse import SseSplitter
+from actrio.providers.wire._usage import InputDetails, OutputDetails, usage_of
 from actrio.providers.wire._wire import Wire, merge
 
 # Its name, also as the origin of what a model thought.
@@ -72,7 +72,7 @@ def encode_request(request: ModelRequest, **more: Any) -> bytes:
             "tool_choice": None if request.tool_choice == "auto" else _encode_choice(request.tool_choice),
             "parallel_tool_calls": request.parallel_tool_calls,
         }
-    return msgspec.json.encode(merge(body, optional, more, request))
+    return encode_json(merge(body, optional, more, request))
 
 
 def _check(request: ModelRequest) -> None:
@@ -168,19 +168,11 @@ class _Item(msgspec.Struct, gc=False):
     content: Any = None
 
 
-class _InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
-
-
 class _Usage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
+    input_tokens_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
 
 
 class _Incomplete(msgspec.Struct):
@@ -212,18 +204,12 @@ class _Event(msgspec.Struct, gc=False):
 _decode_event: Final = msgspec.json.Decoder(_Event).decode
 
 
-class _OpenCall(msgspec.Struct):
-    id: str
-    name: str
-    fragments: list[str]
-
-
 class ResponsesDecoder(AnswerDecoder):
     """Turns the bytes of one streamed answer into events; see `AnswerDecoder`."""
 
     def __init__(self, provider: str) -> None:
         super().__init__(provider, SseSplitter())
-        self._calls: dict[int, _OpenCall] = {}  # by index of the output, those that are not finished
+        self._calls: dict[int, OpenCall] = {}  # by index of the output, those that are not finished
         self._called = False
         self._thoughts: list[str] = []  # the pieces of the train of thought that is not finished
         self._refused: list[str] = []  # the pieces of the model's refusal
@@ -232,11 +218,9 @@ class ResponsesDecoder(AnswerDecoder):
     def _take(self, payload: bytes, arrived: Arrived) -> None:
         try:
             event = _decode_event(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            # The format has no such end, but some servers give every stream one.
-            if payload == b"[DONE]":
-                return
-            self._violation("an event of the Responses interface in JSON", payload)
+        except UNREADABLE:
+            self._take_mark(payload, arrived)
+            return
         if event.type == "response.output_text.delta":
             text = self._text_of(event, payload)
             if text:
@@ -246,6 +230,13 @@ class ResponsesDecoder(AnswerDecoder):
         handler = self._HANDLERS.get(event.type)
         if handler is not None:
             handler(self, event, payload, arrived)
+
+    def _take_mark(self, payload: bytes, arrived: Arrived) -> None:
+        if (mended := without_halves(payload)) is not None:
+            self._take(mended, arrived)
+        # The format has no such end, but some servers give every stream one.
+        elif payload.strip() not in {b"[DONE]", b""}:
+            self._violation("an event of the Responses interface in JSON", payload)
 
     def _text_of(self, event: _Event, payload: bytes) -> str:
         text = event.delta
@@ -284,16 +275,14 @@ class ResponsesDecoder(AnswerDecoder):
         if not (call_id and item.name):
             self._violation("a function call with its id and name", payload)
         self._called = True
-        self._calls[event.output_index] = _OpenCall(call_id, item.name, [])
+        self._calls[event.output_index] = OpenCall(call_id, item.name)
         arrived(ToolCallStarted(call_id, item.name))
 
     def _take_arguments(self, event: _Event, payload: bytes, arrived: Arrived) -> None:
         call = self._calls.get(event.output_index)
         if call is None:
             self._violation("a function call before its arguments", payload)
-        if fragment := self._text_of(event, payload):
-            call.fragments.append(fragment)
-            arrived(ToolCallDelta(call.id, fragment))
+        call.grow(self._text_of(event, payload), arrived)
 
     def _take_whole_arguments(self, event: _Event, payload: bytes, arrived: Arrived) -> None:
         self._finish_call(event.output_index, event.arguments, arrived)
@@ -309,10 +298,9 @@ class ResponsesDecoder(AnswerDecoder):
         call = self._calls.pop(index, None)
         if call is None:
             return  # it was finished with its arguments
-        if isinstance(arguments, str) and arguments and not call.fragments:
-            call.fragments.append(arguments)
-            arrived(ToolCallDelta(call.id, arguments))
-        arrived(ToolCallFinished(call.id, call.name, "".join(call.fragments)))
+        if isinstance(arguments, str) and not call.fragments:
+            call.grow(arguments, arrived)
+        arrived(call.finished())
 
     def _finish_thoughts(self, item: _Item, arrived: Arrived) -> None:
         text = "".join(self._thoughts)
@@ -330,7 +318,11 @@ class ResponsesDecoder(AnswerDecoder):
         for index in sorted(self._calls):
             self._finish_call(index, None, arrived)
         if response.usage is not None:
-            arrived(UsageReported(_decode_usage(response.usage)))
+            said = response.usage
+            usage = usage_of(
+                said.input_tokens, said.output_tokens, said.input_tokens_details, said.output_tokens_details
+            )
+            arrived(UsageReported(usage))
         reason: FinishReason = "tool_calls" if self._called else "stop"
         if event.type == "response.incomplete":
             details = response.incomplete_details or _Incomplete()
@@ -362,16 +354,6 @@ class ResponsesDecoder(AnswerDecoder):
         "response.refusal.delta": _take_refusal,
         "response.refusal.done": _take_whole_refusal,
     }
-
-
-def _decode_usage(said: _Usage) -> Usage:
-    read, written = said.input_tokens_details, said.output_tokens_details
-    return Usage(
-        said.input_tokens or 0,
-        said.output_tokens or 0,
-        (read and read.cached_tokens) or 0,
-        (written and written.reasoning_tokens) or 0,
-    )
 
 
 RESPONSES: Final = Wire(ORIGIN, "/responses", "text/event-stream", encode_request, ResponsesDecoder)

@@ -1,4 +1,5 @@
-import json
+"""The Responses interface: streamed bytes to events."""
+
 from contextlib import suppress
 from typing import Any
 
@@ -7,57 +8,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actrio.providers import (
-    Assistant,
     BadRequest,
     ConnectionLost,
     ContentRefused,
     Finished,
-    Image,
-    JsonFormat,
     ModelEvent,
-    ModelRequest,
     ProtocolViolation,
     ProviderError,
     RateLimited,
-    Reasoning,
     ReasoningDelta,
-    ReasoningFinished,
     RequestRefused,
     ServerFailed,
-    System,
     TextDelta,
-    ToolCall,
     ToolCallDelta,
     ToolCallFinished,
-    ToolCallStarted,
-    ToolChoice,
-    ToolDefinition,
-    ToolResult,
     Usage,
     UsageReported,
-    User,
-    UseTool,
 )
-from actrio.providers.wire._responses import ResponsesDecoder, encode_request
-
-
-def event(kind: str, **fields: Any) -> bytes:
-    said = {"type": kind, "sequence_number": 1, **fields}
-    return b"event: %s\ndata: %s\n\n" % (kind.encode(), json.dumps(said).encode())
-
-
-def text(delta: str, index: int = 0) -> bytes:
-    where = {"item_id": "msg_1", "output_index": index, "content_index": 0}
-    return event("response.output_text.delta", delta=delta, logprobs=[], **where)
+from actrio.providers.wire._responses import ResponsesDecoder
+from tests.providers.wire.responses import EVENTS, REASONING, arguments, event, fields, text
 
 
 def begun(index: int, call_id: str, name: str) -> bytes:
     item = {"id": f"fc_{call_id}", "type": "function_call", "call_id": call_id, "name": name, "arguments": ""}
     return event("response.output_item.added", output_index=index, item=item | {"status": "in_progress"})
-
-
-def arguments(index: int, delta: str) -> bytes:
-    return event("response.function_call_arguments.delta", output_index=index, item_id="fc", delta=delta)
 
 
 def done(index: int, call_id: str, name: str, whole: str) -> bytes:
@@ -69,12 +43,6 @@ def end(kind: str = "response.completed", **fields: Any) -> bytes:
     return event(kind, response={"id": "resp_1", "object": "response", "error": None, "usage": None, **fields})
 
 
-REASONING: dict[str, Any] = {
-    "id": "rs_1",
-    "type": "reasoning",
-    "summary": [{"type": "summary_text", "text": "One."}, {"type": "summary_text", "text": "Two."}],
-    "encrypted_content": "gAAA",
-}
 USAGE = {
     "input_tokens": 5,
     "input_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 0},
@@ -82,7 +50,6 @@ USAGE = {
     "output_tokens_details": {"reasoning_tokens": 2},
     "total_tokens": 12,
 }
-TOKEN = '{"id":"rs_1","encrypted_content":"gAAA","summary":[{"type":"summary_text","text":"One."},'
 ANSWER = b"".join(
     [
         event("response.created", response={"id": "resp_1", "tools": [], "status": "in_progress", "usage": None}),
@@ -110,28 +77,6 @@ ANSWER = b"".join(
         end(usage=USAGE),
     ]
 )
-EVENTS = [
-    ReasoningDelta("One."),
-    ReasoningDelta("\n\n"),
-    ReasoningDelta("Two."),
-    ReasoningFinished(
-        Reasoning(
-            "One.\n\nTwo.",
-            origin="openai-responses",
-            token=TOKEN + '{"type":"summary_text","text":"Two."}],"content":null}',
-        )
-    ),
-    TextDelta("Grüße"),
-    ToolCallStarted("c1", "search"),
-    ToolCallStarted("c2", "stop"),
-    ToolCallDelta("c1", '{"q":'),
-    ToolCallDelta("c2", "{}"),
-    ToolCallDelta("c1", '"x"}'),
-    ToolCallFinished("c1", "search", '{"q":"x"}'),
-    ToolCallFinished("c2", "stop", "{}"),
-    UsageReported(Usage(5, 7, 3, 2)),
-    Finished("tool_calls", "resp_1"),
-]
 
 
 def decode(*chunks: bytes) -> list[ModelEvent]:
@@ -288,19 +233,6 @@ KINDS = [
     "response.refusal.delta",
     "response.refusal.done",
 ]
-values = st.recursive(
-    st.none() | st.integers(-3, 3) | st.sampled_from(["", "a", "function_call", "reasoning", "server_error"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["id", "type", "call_id", "name", "arguments", "summary", "error", "usage", "code"]), inner
-        )
-    ),
-    max_leaves=6,
-)
-fields = st.dictionaries(
-    st.sampled_from(["delta", "item", "response", "output_index", "arguments", "refusal", "error", "message"]), values
-)
 odd_events = st.builds(lambda kind, more: event(kind, **more), st.sampled_from(KINDS), fields)
 
 
@@ -308,114 +240,6 @@ odd_events = st.builds(lambda kind, more: event(kind, **more), st.sampled_from(K
 def test_whatever_comes_no_other_error_goes_out(chunks: list[bytes]) -> None:
     with suppress(ProviderError):
         decode(*chunks)
-
-
-def encoded(request: ModelRequest, **more: Any) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(encode_request(request, **more))
-    return body
-
-
-def test_a_request_is_encoded_as_the_interface_wants_it() -> None:
-    thoughts = EVENTS[3]
-    assert isinstance(thoughts, ReasoningFinished)
-    foreign = Reasoning("x", origin="anthropic-messages", token="t")
-    request = ModelRequest(
-        [
-            System("Be brief."),
-            User(["Search ", Image("https://x/y.png")]),
-            Assistant("Wait.", tool_calls=(ToolCall("c1", "f", "{}"),), reasoning=(foreign, thoughts.reasoning)),
-            ToolResult("c1", "found"),
-            System("Be briefer."),
-            Assistant("", interrupted="cancelled", reasoning=(thoughts.reasoning,)),
-            User("Go on."),
-        ],
-        model="m",
-        max_tokens=9,
-        temperature=0.0,
-        top_p=0.5,
-    )
-
-    assert encoded(request, extra=True) == {
-        "instructions": "Be brief.",
-        "input": [
-            {
-                "role": "user",
-                "content": [
-                    {"type": "input_text", "text": "Search "},
-                    {"type": "input_image", "image_url": "https://x/y.png", "detail": "auto"},
-                ],
-            },
-            REASONING,
-            {"role": "assistant", "content": "Wait."},
-            {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
-            {"type": "function_call_output", "call_id": "c1", "output": "found"},
-            {"role": "system", "content": "Be briefer."},
-            {"role": "user", "content": "Go on."},
-        ],
-        "stream": True,
-        "store": False,
-        "model": "m",
-        "max_output_tokens": 9,
-        "temperature": 0.0,
-        "top_p": 0.5,
-        "extra": True,
-    }
-
-
-def test_what_a_request_does_not_say_is_not_sent() -> None:
-    assert encoded(ModelRequest([System("a")])) == {
-        "input": [{"role": "system", "content": "a"}],
-        "stream": True,
-        "store": False,
-    }
-
-
-@pytest.mark.parametrize(
-    ("choice", "sent"),
-    [("auto", None), ("none", "none"), ("required", "required"), (UseTool("f"), {"type": "function", "name": "f"})],
-)
-def test_tools_and_the_choice_of_them_are_sent(choice: ToolChoice, sent: Any) -> None:
-    tools = [ToolDefinition("f", "F.", {"type": "object"}, strict=False), ToolDefinition("g", "G.", {"a": 1})]
-    body = encoded(ModelRequest([User("a")], tools=tools, tool_choice=choice, parallel_tool_calls=False))
-
-    assert body["tools"] == [
-        {"type": "function", "name": "f", "description": "F.", "parameters": {"type": "object"}, "strict": False},
-        {"type": "function", "name": "g", "description": "G.", "parameters": {"a": 1}},
-    ]
-    assert body["parallel_tool_calls"] is False
-    assert body.get("tool_choice") == sent
-
-
-@pytest.mark.parametrize(
-    ("wanted", "sent"),
-    [
-        (JsonFormat(), {"type": "json_object"}),
-        (JsonFormat({"a": 1}, name="n"), {"type": "json_schema", "name": "n", "schema": {"a": 1}, "strict": True}),
-    ],
-)
-def test_the_form_of_the_answer_is_sent(wanted: JsonFormat, sent: Any) -> None:
-    assert encoded(ModelRequest([User("a")], response_format=wanted))["text"] == {"format": sent}
-
-
-def test_who_asks_for_thoughts_gets_them_in_a_form_to_be_sent_back() -> None:
-    request = ModelRequest([User("a")], extra_body={"reasoning": {"summary": "auto"}})
-
-    assert encoded(request)["include"] == ["reasoning.encrypted_content"]
-
-
-def test_what_the_interface_has_no_field_for_is_an_error_and_not_lost() -> None:
-    with pytest.raises(ValueError, match="seed="):
-        encode_request(ModelRequest([User("a")], seed=0))
-    with pytest.raises(ValueError, match="stop="):
-        encode_request(ModelRequest([User("a")], stop="END"))
-
-
-@pytest.mark.parametrize("token", ["gAAA", "[]", '{"summary":', '{"encrypted_content":1}'])
-def test_a_token_that_is_not_of_this_format_is_an_error(token: str) -> None:
-    answer = Assistant("a", reasoning=(Reasoning("", origin="openai-responses", token=token),))
-
-    with pytest.raises(ValueError, match="token"):
-        encode_request(ModelRequest([answer]))
 
 
 def test_no_error_shows_the_secret_and_text_of_the_model_is_left_alone() -> None:
