@@ -21,6 +21,7 @@ A block is written in one go when it has ended, so blocks never mix, and a progr
 most the beginning of the last one. That is dropped when the file is read.
 """
 
+import errno
 import logging
 import os
 from pathlib import Path
@@ -54,9 +55,11 @@ class Cassette:
 
     def __init__(self, provider: str, path: Path) -> None:
         self.path = path
+        self._provider = provider
         self._whole: dict[tuple[str, ...], list[Recording]] = {}  # {lines of the request: in the file's order}
         self._left: dict[tuple[str, ...], Recording] = {}  # the longest of those whose reader left early
         data = path.read_bytes() if path.exists() else b""
+        self._bytes = len(data)
         self._ends_in_line = data[-1:] not in {b"", b"\n"}  # an editor may have taken the last line's end
         reader = _Reader(provider, str(path))
         reader.read(data)
@@ -68,8 +71,13 @@ class Cassette:
 
     @classmethod
     def anew(cls, provider: str, path: Path) -> "Cassette":
-        """Begin anew: the file, if it is there, is emptied."""
+        """Begin anew: the file, if it is there, is emptied. Raises: CassetteBroken: it is another file."""
         if path.exists():
+            with path.open("rb") as file:
+                first = file.readline()
+            if not _is_header(first):
+                problem = "not a cassette, so it is not emptied. Give another path, or remove the file"
+                raise CassetteBroken(provider, str(path), 1, problem)
             path.write_bytes(b"")
         return cls(provider, path)
 
@@ -107,6 +115,10 @@ class Cassette:
 
     def _append(self, block: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        if self._torn and self.path.stat().st_size != self._bytes:
+            # Somebody has written since, and what is behind the whole blocks may be one now.
+            now = Cassette(self._provider, self.path)
+            self._torn, self._whole_bytes, self._ends_in_line = now._torn, now._whole_bytes, now._ends_in_line
         if self._torn:
             os.truncate(self.path, self._whole_bytes)
             self._torn, self._ends_in_line = False, False
@@ -114,7 +126,22 @@ class Cassette:
             begin = b"\n" if self._ends_in_line else b"" if file.tell() else _HEADER.encode()
             self._ends_in_line = False
             # One write to the end of the file: nobody's block comes between.
-            file.write(begin + block)
+            written = file.write(begin + block)
+            if written != len(begin + block):
+                # The disk is full. A piece of a block, with more after it, would spoil the whole cassette.
+                file.truncate(file.tell() - written)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+
+
+def _is_header(line: bytes) -> bool:
+    """Whether the first line of a file is one of a cassette, of whatever version, or the beginning of one."""
+    if _HEADER.encode().startswith(line):
+        return True
+    try:
+        said = msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return said.get("cassette") == "actrio"
 
 
 class _Wrong(ValueError):
@@ -161,9 +188,9 @@ class _Reader:
         try:
             fields = msgspec.json.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            # Who died while it wrote has left a line without its end.
-            self.torn = last
-            if last:
+            # Who died while it wrote has left a line without its end. Another file is not to be taken for that.
+            self.torn = last and (self.headed or _is_header(line))
+            if self.torn:
                 return
             raise CassetteBroken(self._provider, self._path, self._number, f"not JSON: {error}") from None
         try:

@@ -9,6 +9,7 @@ from attrs import frozen
 from actrio.providers._errors import ProviderError
 from actrio.providers._events import ModelEvent
 from actrio.providers.recording._scrub import Scrubber
+from actrio.providers.wire._halves import encode_json
 
 # "left": its reader went away.
 Ending: TypeAlias = Literal["finished", "refused", "failed", "left"]
@@ -99,7 +100,7 @@ class Recording:
 
 def _encode(data: dict[str, Any]) -> str:
     # The order as it is: the time and the kind first.
-    return msgspec.json.encode(data).decode()
+    return encode_json(data).decode()
 
 
 def _milli(seconds: float) -> float:

@@ -7,12 +7,11 @@ from difflib import SequenceMatcher
 from hashlib import sha256
 from typing import Any, Final
 
-import msgspec
-
 from actrio.providers._messages import Assistant, Image, Message, Part, System, Text, ToolCall, ToolResult, User
 from actrio.providers._request import ModelRequest
 from actrio.providers._tools import JsonFormat, ToolDefinition, UseTool
 from actrio.providers.recording._scrub import Scrubber, common_start
+from actrio.providers.wire._halves import encode_json
 
 # How much of a difference is shown: lines, and characters of each, with so many before the first that differs.
 _SHOWN_LINES: Final = 12
@@ -22,7 +21,7 @@ _SHOWN_BEFORE: Final = 40
 
 def encode_line(data: Any) -> str:
     """One line of JSON, with sorted keys; what has no form in JSON is its repr."""
-    return msgspec.json.encode(data, order="sorted", enc_hook=repr).decode()
+    return encode_json(data, order="sorted", enc_hook=repr).decode()
 
 
 def request_lines(request: ModelRequest, scrubber: Scrubber) -> tuple[str, ...]:

@@ -20,8 +20,12 @@ _KEY: Final = re.compile(
 
 # Names of fields whose text is a secret.
 _SECRET_NAME: Final = re.compile(
-    r"(?i)(x-|proxy-|set-)?(.*api[-_]?key|authorization|cookie|password|(access|auth|client|refresh|session)?[-_]?(secret|token))"
+    r"(?i)(x-|proxy-|set-)?(.*api[-_]?key|.*(private|secret|secret[-_]?access)[-_]?key|authorization|cookie|password|"
+    r"(access|auth|client|refresh|session)?[-_]?(secret|token))"
 )
+
+# Where providers and their clients have keys: those of OpenAI's and Anthropic's, also for other clouds.
+_KEY_FIELDS: Final = ("api_key", "auth_token", "aws_secret_key", "aws_session_token")
 
 # The fewest characters of a known secret that are hidden where a text breaks off in the middle of it.
 _FEWEST: Final = 8
@@ -30,14 +34,14 @@ _FEWEST: Final = 8
 def known_secrets(provider: object) -> tuple[str, ...]:
     """Keys of the provider and of those it is wrapped around, and in environment variables named like one.
 
-    The provider's are in fields `api_key` of itself and of its `client`, those it wraps in `provider` and `providers`;
-    the variables' names end in ``API_KEY`` or ``AUTH_TOKEN``.
+    The provider's are in fields such as `api_key` of itself and of its `client`, those it wraps in `provider` and
+    `providers`; the variables' names end in ``API_KEY`` or ``AUTH_TOKEN``.
     """
     found = [value for name, value in os.environ.items() if name.endswith(("API_KEY", "AUTH_TOKEN"))]
     todo = [provider]
     while todo:
         one = todo.pop()
-        keys = (getattr(one, "api_key", None), getattr(getattr(one, "client", None), "api_key", None))
+        keys = [getattr(has, name, None) for has in (one, getattr(one, "client", None)) for name in _KEY_FIELDS]
         found += [key for key in keys if isinstance(key, str)]
         inner = (getattr(one, "provider", None), *getattr(one, "providers", ()))
         todo += [wrapped for wrapped in inner if isinstance(wrapped, Provider)]

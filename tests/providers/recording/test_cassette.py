@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,54 @@ def test_a_file_without_recordings_is_empty_and_can_be_added_to(path: Path, text
     assert Cassette("p", path).requests == []
     Cassette("p", path).add(Recording(REQUEST, ((1.0, Finished("stop")),), "finished", 1.0))
     assert Cassette("p", path).requests == [REQUEST]
+
+
+@pytest.mark.parametrize("text", ["My only copy", '{"cassette":"other"', "[1, 2]\nand more"])
+def test_another_file_named_by_mistake_stays_as_it_is(path: Path, text: str) -> None:
+    path.write_text(text)
+    with pytest.raises(CassetteBroken, match=r"c\.jsonl:1: not "):
+        Cassette("p", path)
+    with pytest.raises(CassetteBroken, match=r"c\.jsonl:1: not a cassette, so it is not emptied"):
+        Cassette.anew("p", path)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", HEADER[:7], HEADER, f"{HEADER}\nnonsense\n", '{"cassette": "actrio", "version": 2}\n']
+)
+def test_a_cassette_begins_anew_whatever_is_wrong_with_it(path: Path, text: str) -> None:
+    path.write_text(text)
+    assert Cassette.anew("p", path).requests == []
+    assert path.read_bytes() == b""
+
+
+def test_of_two_who_find_the_end_torn_neither_drops_what_the_other_adds(path: Path) -> None:
+    path.write_text(f'{HEADER}\n{REQUEST[0]}\n{{"at":1,')
+    one, two = Cassette("p", path), Cassette("p", path)
+    recording = Recording(REQUEST, ((1.0, Finished("stop")),), "finished", 1.0)
+    one.add(recording)
+    two.add(recording)
+    assert len(Cassette("p", path).answers(REQUEST)) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a limit for the size of files is POSIX's")
+def test_a_recording_that_the_disk_has_no_room_for_leaves_no_piece_behind(path: Path) -> None:
+    import resource
+
+    recording = Recording(REQUEST, ((1.0, Finished("stop")),), "finished", 1.0)
+    cassette = Cassette("p", path)
+    cassette.add(recording)
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            cassette.add(recording)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    cassette.add(recording)
+    assert len(Cassette("p", path).answers(REQUEST)) == 2
 
 
 def test_a_line_that_was_formatted_by_hand_is_the_same_request(path: Path) -> None:

@@ -47,7 +47,8 @@ def test_what_looks_like_a_key_or_is_known_to_be_one_is_hidden(text: str, scrubb
 def test_texts_under_the_name_of_a_secret_are_hidden_wholly() -> None:
     data = {
         "X-Api-Key": "a", "openai_api_key": "b", "Authorization": "c", "access_token": "d", "Set-Cookie": "e",
-        "password": "f", "max_tokens": 5, "token_budget": "g", "list": [{"client_secret": "h"}], "secretary": "i",
+        "password": "f", "aws_secret_access_key": "j", "private_key": "k",
+        "max_tokens": 5, "token_budget": "g", "list": [{"client_secret": "h"}], "secretary": "i",
     }  # fmt: skip
 
     scrubbed = Scrubber().data(data)
@@ -110,6 +111,8 @@ def test_texts_that_alternate_are_each_their_own() -> None:
 def test_known_are_the_providers_key_its_clients_and_those_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     class Client:
         api_key = "client-key-1"
+        auth_token = "client-token-1"
+        aws_secret_key = "client-secret-1"
 
     class Keyed:
         api_key = "own-key-123"
@@ -122,6 +125,8 @@ def test_known_are_the_providers_key_its_clients_and_those_of_the_environment(mo
     monkeypatch.setenv("SOMEBODYS_API_KEY", "env-key-123")
     monkeypatch.setenv("LOCAL_API_KEY", "none")
 
-    assert {"client-key-1", "own-key-123", "env-key-123"} <= set(known_secrets(Keyed()))
+    assert {"client-key-1", "client-token-1", "client-secret-1", "own-key-123", "env-key-123"} <= set(
+        known_secrets(Keyed())
+    )
     assert "wrapped-key-1" in known_secrets(wrapper)
     assert "none" not in known_secrets(LocalProvider())
