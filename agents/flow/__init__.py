@@ -11,7 +11,8 @@
 
 - `_flow`: the definition, and its actor; `_run`: one run of it, for handlers and for the outside; `_state`: what its
   handlers share; `_items`: what they put; `_snapshot`: how it stands at one moment.
-- `_trigger`: which signals set a handler off, joins too; `_reaction`: one call of a handler, and what it has done.
+- `_trigger`: which signals set a handler off, joins too; `_reaction`: one call of a handler, and what it has done;
+  `_slots`: how many of one handler at once; `_pauses`: who waits for an answer.
 - `_saved`: a run as plain data; `_diagram`: a flow as a picture; `_errors`: what can go wrong.
 """
 

@@ -91,6 +91,11 @@ class Reaction:
         """Whether it has not come as far yet as it was when it was saved."""
         return self.cursor < len(self.journal)
 
+    @property
+    def waiting(self) -> list[Paused]:
+        """The answers that it waits for."""
+        return [entry for entry in self.journal if isinstance(entry, Paused) and entry.status == "waiting"]
+
     def replay_emit(self) -> Emitted | None:
         """The signal that it emitted here before; None if it did not come so far. Raises: FlowDiverged."""
         found: Emitted | None = self._next(Emitted, "emits")

@@ -1,6 +1,5 @@
 """One run of a flow: what its handlers and its outside do with it."""
 
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -8,6 +7,7 @@ import trio
 
 from actrio.agents.flow._errors import FlowInterrupted, FlowNeverSettles, FlowSealed, NotWaiting
 from actrio.agents.flow._items import Items
+from actrio.agents.flow._pauses import Pauses
 from actrio.agents.flow._reaction import (
     TRAIL,
     Emission,
@@ -20,7 +20,7 @@ from actrio.agents.flow._reaction import (
     park,
     unpark,
 )
-from actrio.agents.flow._saved import FORMAT, read, read_journal, register, tag_of, write, write_reaction
+from actrio.agents.flow._saved import read, read_reaction, register, tag_of, write_run
 from actrio.agents.flow._slots import Slots
 from actrio.agents.flow._snapshot import FlowSnapshot
 from actrio.agents.flow._state import State
@@ -60,9 +60,9 @@ class FlowRun:
         self._reactions: dict[Reaction, None] = {}  # that have not ended, in the order they began
         self._busy = 0  # of those, the ones that do not wait in the flow
         self._emissions: dict[int, Emission] = {}  # {number: one whose reactions have not all ended}
-        self._pauses: dict[tuple[str, str], deque[Paused]] = {}  # that wait for an answer
+        self._pauses = Pauses()
         self._items: Broadcast[Any] = Broadcast(f"items of flow {flow.name}", keep=flow.keep)
-        self._readers: list[Subscription[Any]] = []
+        self._readers: set[Items] = set()  # that are open
         self._changed = trio.lowlevel.ParkingLot()  # woken when the run settles or ends, or an item is there
         self.errors: list[Exception] = []  # of handlers
 
@@ -133,10 +133,13 @@ class FlowRun:
 
         Ends when all is read and the run has settled or ended, so who opened the run can read it to its end; raises the
         error that ended the run. May be iterated again after more was emitted: it goes on where it was.
+
+        Who stops before the end has to close it, ``with run.items() as items:``. One that is left open and is not read
+        holds up `put`, once as many items as the flow keeps are unread, and with it the handlers and the run.
         """
-        subscription = self._items.subscribe("wait")
-        self._readers.append(subscription)
-        return Items(self, subscription)
+        items = Items(self, self._items.subscribe("wait"), self._drop_reader)
+        self._readers.add(items)
+        return items
 
     def subscribe(self, policy: SubscriberPolicy = "lag") -> Subscription[Any]:
         """The stream until the run has ended, for others than who opened it; see `Broadcast.subscribe`."""
@@ -162,7 +165,7 @@ class FlowRun:
         if paused is None:
             paused = Paused(tag_of(self._flow.codec, answer_type), key)
             reaction.note(paused)
-            self._expect(paused)
+            self._pauses.add(paused)
         if paused.status == "left":
             await trio.sleep_forever()  # until it is given up again, as it was before it was saved
         if paused.status == "waiting":
@@ -171,7 +174,7 @@ class FlowRun:
             finally:
                 if paused.status == "waiting":
                     paused.status = "left"
-                    self._forget(paused)
+                    self._pauses.remove(paused)
         if paused.raw:
             paused.answer, paused.raw = read(self._flow.codec, paused.answer), False
         answer: AnswerT = paused.answer
@@ -183,11 +186,9 @@ class FlowRun:
         Raises: NotWaiting: none waits for an answer of that type under that key.
         """
         kind = tag_of(self._flow.codec, type(answer))
-        waiting = self._pauses.get((kind, key))
-        if not waiting:
+        paused = self._pauses.take(kind, key)
+        if paused is None:
             raise NotWaiting(self.name, kind, key, self.waiting)
-        paused = waiting[0]
-        self._forget(paused)
         paused.answer, paused.status, paused.raw = answer, "answered", False
         parked = [] if paused.parked is None else [paused.parked]
         paused.parked = None
@@ -196,7 +197,7 @@ class FlowRun:
     @property
     def waiting(self) -> tuple[tuple[str, str], ...]:
         """What handlers wait for: (name of the answer's type, key)."""
-        return tuple(one for one, pauses in self._pauses.items() for _ in pauses)
+        return self._pauses.names
 
     # Saving
 
@@ -211,14 +212,8 @@ class FlowRun:
             MessageTypeError, CodecError: a signal, an answer or the state has no plain form.
         """
         codec = self._flow.codec
-        return {
-            "flow": self.name,
-            "format": FORMAT,
-            "state": codec.unstructure(dict(self.state), dict[str, Any]),
-            "signals": self._signals,
-            "reactions": [write_reaction(codec, one) for one in self._reactions],
-            "joins": {name: [write(codec, one) for one in join.waiting] for name, join in self._joins.items()},
-        }
+        joins = {name: join.waiting for name, join in self._joins.items()}
+        return write_run(codec, self.name, dict(self.state), self._signals, self._reactions, joins)
 
     def snapshot(self) -> FlowSnapshot:
         """What there is of it now. Raises: as :meth:`save`, while handlers have not returned."""
@@ -253,17 +248,14 @@ class FlowRun:
         for one in saved["reactions"]:
             number = one["emission"]
             emission = self._emissions.setdefault(number, Emission(number))
-            signals = tuple(read(codec, signal) for signal in one["signals"])
-            reaction = Reaction(self, handlers[one["handler"]], signals, emission, tuple(one["trail"]))
-            reaction.journal = read_journal(one["journal"])
-            for entry in reaction.journal:
-                if isinstance(entry, Paused) and entry.status == "waiting":
-                    self._expect(entry)
+            reaction = read_reaction(codec, one, self, handlers[one["handler"]], emission)
+            for paused in reaction.waiting:
+                self._pauses.add(paused)
             self._begin(reaction)
 
     def close_readers(self) -> None:
         """Let go those who put, where `items` was not read to its end."""
-        for reader in self._readers:
+        for reader in tuple(self._readers):
             reader.close()
 
     def end(self, error: Exception | None) -> None:
@@ -282,6 +274,10 @@ class FlowRun:
     def _inside(self) -> Reaction | None:
         reaction = current_reaction.get()
         return reaction if reaction is not None and reaction.run is self else None
+
+    def _drop_reader(self, reader: Items) -> None:
+        self._readers.discard(reader)
+        self._changed.unpark_all()  # it may wait for more
 
     def _emit(self, signal: object, reaction: Reaction | None) -> Emission:
         if self._life == "closed" or (reaction is None and self._life == "sealed"):
@@ -388,15 +384,6 @@ class FlowRun:
         self._busy -= 1
         if not self._busy:
             self._changed.unpark_all()
-
-    def _expect(self, paused: Paused) -> None:
-        self._pauses.setdefault((paused.kind, paused.key), deque()).append(paused)
-
-    def _forget(self, paused: Paused) -> None:
-        waiting = self._pauses[paused.kind, paused.key]
-        waiting.remove(paused)
-        if not waiting:
-            del self._pauses[paused.kind, paused.key]
 
     async def _take_slot(self, reaction: Reaction) -> None:
         slots = self._slots.get(reaction.handler.name)

@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import is_dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
 from actrio.agents.flow._errors import InvalidFlow
-from actrio.agents.flow._reaction import Emitted, Handler, Paused, Put, Reaction
+from actrio.agents.flow._reaction import Emission, Emitted, Handler, Paused, Put, Reaction
 from actrio.mailbox import Codec, MessageTypeError
+
+if TYPE_CHECKING:
+    from actrio.agents.flow._run import FlowRun
 
 FORMAT = 1
 _PLAIN = "plain"  # the key of a signal that is plain data itself
@@ -43,7 +46,26 @@ def tag_of(codec: Codec, kind: type) -> str:
     return codec.tags.get(kind, kind.__qualname__)
 
 
-def write_reaction(codec: Codec, reaction: Reaction) -> dict[str, Any]:
+def write_run(
+    codec: Codec,
+    flow: str,
+    state: dict[str, Any],
+    signals: int,
+    reactions: Iterable[Reaction],
+    joins: dict[str, tuple[Any, ...]],
+) -> dict[str, Any]:
+    """A run. Raises: MessageTypeError, CodecError."""
+    return {
+        "flow": flow,
+        "format": FORMAT,
+        "state": codec.unstructure(state, dict[str, Any]),
+        "signals": signals,
+        "reactions": [_write_reaction(codec, one) for one in reactions],
+        "joins": {name: [write(codec, one) for one in waiting] for name, waiting in joins.items()},
+    }
+
+
+def _write_reaction(codec: Codec, reaction: Reaction) -> dict[str, Any]:
     """A reaction that has not ended."""
     return {
         "handler": reaction.handler.name,
@@ -65,7 +87,13 @@ def _write_entry(codec: Codec, entry: Emitted | Put | Paused) -> dict[str, Any]:
     return data
 
 
-def read_journal(entries: Iterable[dict[str, Any]]) -> list[Emitted | Put | Paused]:
+def read_reaction(codec: Codec, data: dict[str, Any], run: "FlowRun", handler: Handler, emission: Emission) -> Reaction:
+    """A reaction that had not ended, to be begun again. Raises: CodecError."""
+    signals = tuple(read(codec, signal) for signal in data["signals"])
+    return Reaction(run, handler, signals, emission, tuple(data["trail"]), _read_journal(data["journal"]))
+
+
+def _read_journal(entries: Iterable[dict[str, Any]]) -> list[Emitted | Put | Paused]:
     """What a reaction did before it was saved."""
     journal: list[Emitted | Put | Paused] = []
     for entry in entries:
