@@ -65,7 +65,12 @@ def test_a_failure_gives_status_1_and_can_be_asked_again(tmp_path: Path, capsys:
     asked, out = questions(tmp_path, 2), tmp_path / "answers.jsonl"
     command = [str(asked), "--model", "local:", "--out", str(out), "--concurrency", "1"]
     assert main(command, ScriptedProvider(Fail(ServerFailed("scripted", 500, "down")), "B.")) == 1
-    assert "2 of 2 ended, 1 failed" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "2 of 2 ended, 1 failed" in said
+    assert "actrio batch: 1 failed: ServerFailed: provider 'scripted': the server failed (500): down\n" in said
+    assert "--retry-failed asks them again" in said
+    assert main(command, ScriptedProvider()) == 1
+    assert "actrio batch: 1 failed: ServerFailed: provider" in capsys.readouterr().err  # though it was not asked again
     assert main([*command, "--retry-failed"], ScriptedProvider("A.")) == 0
     assert sorted(answered(out)) == ["Question 0?", "Question 1?"]
 
@@ -75,6 +80,7 @@ def test_a_failure_gives_status_1_and_can_be_asked_again(tmp_path: Path, capsys:
     [
         ("q.jsonl", '{"question": 1}\n', "q.jsonl:1: neither a text nor an object"),
         ("q.jsonl", "nonsense\n", "q.jsonl:1: not JSON"),
+        ("q.jsonl", "[" * 100_000, "q.jsonl:1: not JSON"),
     ],
 )
 def test_a_question_that_cannot_be_read_is_named(
@@ -84,6 +90,33 @@ def test_a_question_that_cannot_be_read_is_named(
     command = [str(tmp_path / name), "--model", "local:", "--out", str(tmp_path / "out.jsonl")]
     assert main(command, ScriptedProvider()) == 1
     assert said in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked, out = tmp_path / "questions.txt", tmp_path / "out.jsonl"
+    asked.write_bytes(b"Wer h\xf6rt?\n")
+    assert main([str(asked), "--model", "local:", "--out", str(out)], ScriptedProvider()) == 1
+    assert "questions.txt: not a text in UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "line"), [("q.jsonl", '{"question": "Who?"}'), ("q.txt", "Who?")])
+def test_a_byte_order_mark_is_not_of_the_first_question(tmp_path: Path, name: str, line: str) -> None:
+    asked, out = tmp_path / name, tmp_path / "answers.jsonl"
+    asked.write_text(f"{line}\n", encoding="utf-8-sig")
+    assert main([str(asked), "--model", "local:", "--out", str(out)], ScriptedProvider("A.")) == 0
+    assert answered(out) == ["Who?"]
+
+
+def test_without_a_model_the_reason_is_said_once_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    out = tmp_path / "answers.jsonl"
+    assert main([str(questions(tmp_path, 3)), "--model", "openai:gpt-5-mini", "--out", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("it needs a key. Set the environment variable OPENAI_API_KEY") == 1
+    assert not out.exists()
 
 
 def test_lines_of_a_text_file_are_the_questions(tmp_path: Path) -> None:
@@ -98,6 +131,21 @@ def test_arguments_that_cannot_be_read_end_with_status_2(tmp_path: Path, wrong: 
     with pytest.raises(SystemExit) as ended:
         main([str(questions(tmp_path, 1)), "--model", "local:", "--out", str(tmp_path / "out"), *wrong])
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--concurrency", "few"], "--concurrency: must be a whole number, at least 1, not few"),
+        (["--timeout", "soon"], "--timeout: must be a number of seconds, more than 0, not soon"),
+    ],
+)
+def test_a_word_in_place_of_a_number_is_told_what_is_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wrong: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main([str(questions(tmp_path, 1)), "--model", "local:", "--out", str(tmp_path / "out"), *wrong])
+    assert said in capsys.readouterr().err
 
 
 def test_a_model_that_there_is_not_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,13 +6,14 @@
 
 - `_batch`: so many at once, whatever the length; `_source`: the inputs that are not begun; `_settings`: how it is to
   run, and how far it is; `_outcome`: how one input ended.
-- `_file`: the outcomes on disk, to go on with after a stop; `_form`: what values look like there.
+- `_file`: the outcomes on disk, to go on with after a stop; `_form`: what values look like there; `_lock`: for one
+  batch at a time.
 - `_sequence`: messages to an agent, one after the other, in one conversation.
 - `_steps`: named steps, each given what the one before it made. `_retry`: trying a function again.
 """
 
 from actrio.agents.batch._batch import Batch, batch, open_batch
-from actrio.agents.batch._file import BrokenBatchFile
+from actrio.agents.batch._file import BatchFileInUse, BrokenBatchFile
 from actrio.agents.batch._outcome import (
     BatchFull,
     BatchStopped,
@@ -30,6 +31,7 @@ from actrio.agents.batch._steps import StepReport, Steps, StepsFailed, StepsRun,
 
 __all__ = [
     "Batch",
+    "BatchFileInUse",
     "BatchFull",
     "BatchOptions",
     "BatchStopped",

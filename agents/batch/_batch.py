@@ -332,7 +332,7 @@ async def open_batch(
 
     Raises:
         InvalidBound: an option that cannot be.
-        BrokenBatchFile, OSError: the file to resume.
+        BatchFileInUse, BrokenBatchFile, OSError: the file to resume.
     """
     async with open_batch_of(function, inputs, _form_of(value_type), options) as running:
         yield running

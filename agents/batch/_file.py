@@ -4,6 +4,7 @@ import os
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, cast
@@ -11,14 +12,27 @@ from typing import Any, Final, cast
 import msgspec
 
 from actrio.agents.batch._form import Form
+from actrio.agents.batch._lock import lock
 from actrio.agents.batch._outcome import Done, Failed, Outcome, SavedError
 from actrio.mailbox import ActrioError
 
+_BEGIN: Final = b'{"key":"'  # what every line begins with
 _DIGEST: Final = 8  # bytes: with a million inputs, one chance in 37 million that any two are taken for each other
 
 
+class BatchFileInUse(ActrioError):
+    """Another batch writes to the file, in this program or in another one. Attribute: ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"another batch writes to {path} just now: two would do the same inputs. Let it end, or stop it; or give "
+            "this one a file of its own"
+        )
+
+
 class BrokenBatchFile(ActrioError):
-    """A line of a batch's file, not the last one, is none that a batch wrote.
+    """A line of a batch's file is none that a batch wrote, and no torn end of one. The file is left as it is.
 
     Attributes: ``path``, ``line`` (from 1).
     """
@@ -33,9 +47,13 @@ class BatchFile:
     """The outcomes of a batch on disk, for this run and for the next one.
 
     A line is written with one call as soon as its input has ended, so it outlives the program, however that ends; what
-    it was writing at that very moment is a torn last line, which the next run cuts off. Inputs are known by their
-    JSON, not by their order: what is done stays done when others are added before it, and an input that is there twice
-    is done twice.
+    it was writing at that very moment is a torn last line, which the next run cuts off. It is on the disk itself when
+    the file is closed; before, the system takes its time, half a minute or so on Linux, and a power failure loses what
+    came in that time: to wait for the disk at each line would hold up all that runs. Inputs are known by their JSON,
+    not by their order: what is done stays done when others are added before it, and an input that is there twice is
+    done twice.
+
+    One batch at a time has the file; the system sees to that, and gives it free when the program ends, however it does.
 
     Args:
         path: Made if there is none.
@@ -43,6 +61,7 @@ class BatchFile:
         retry_failed: Take the failed out of the file first, so that they are done again.
 
     Raises:
+        BatchFileInUse: another batch has it.
         BrokenBatchFile: it holds something else.
         OSError: it cannot be opened.
     """
@@ -50,9 +69,10 @@ class BatchFile:
     def __init__(self, path: str | os.PathLike[str], form: Form[Any], *, retry_failed: bool = False) -> None:
         self.path: Path = Path(path)
         self._form = form
-        if retry_failed and self.path.exists():
-            _drop_failed(self.path)
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self._file = _open_locked(self.path)
+        if retry_failed:
+            self._file = _drop_failed(self.path, self._file)
+        self._written = False
         try:
             self._index()
         except BaseException:
@@ -66,7 +86,8 @@ class BatchFile:
         for place, line, number in _lines(self.path):
             record = _read_line(line)
             if record is None:
-                if line.endswith(b"\n"):
+                # A line that is torn goes only if it can be a batch's: this may be another file, named by mistake.
+                if line.endswith(b"\n") or not (whole or _BEGIN.startswith(line[: len(_BEGIN)])):
                     raise BrokenBatchFile(self.path, number, "no outcome of a batch")
                 break
             digests.append(int(record["key"], 16))
@@ -113,13 +134,50 @@ class BatchFile:
             record["done"] = self._form.write(outcome.value)
         else:
             record["failed"] = {"error": type(outcome.error).__name__, "text": str(outcome.error)}
-        line = memoryview(msgspec.json.encode(record) + b"\n")
-        while line:
-            line = line[os.write(self._file, line) :]
+        whole = msgspec.json.encode(record) + b"\n"
+        line = memoryview(whole)
+        self._written = True
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+        except OSError:
+            # The disk may be full. What is there of the line would become one with the next.
+            with suppress(OSError):
+                os.ftruncate(self._file, os.fstat(self._file).st_size - (len(whole) - len(line)))
+            raise
 
     def close(self) -> None:
-        """Close it; what was written stays."""
-        os.close(self._file)
+        """Close it; what was written stays, and is on the disk. Raises: OSError: the disk does not take it."""
+        try:
+            if self._written:
+                os.fsync(self._file)
+        finally:
+            os.close(self._file)
+
+
+def _open_locked(path: Path) -> int:
+    """Open the file for one batch alone. Raises: BatchFileInUse; OSError."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            locked = lock(file)
+            current = _is_at(path, file)
+        except BaseException:
+            os.close(file)
+            raise
+        if locked and current:
+            return file
+        os.close(file)
+        if not locked:
+            raise BatchFileInUse(path)
+
+
+def _is_at(path: Path, file: int) -> bool:
+    """Whether an open file is still the one there; another may have been put in its place, see `_drop_failed`."""
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def key_of(item: object) -> str:
@@ -148,14 +206,18 @@ def _read_line(line: bytes) -> dict[str, Any] | None:
     return record if known else None
 
 
-def _drop_failed(path: Path) -> None:
-    """Write the file anew without the failed. It is replaced at once, so at any moment one of the two is there."""
+def _drop_failed(path: Path, file: int) -> int:
+    """Put a file without the failed in the place of this one, and open it. At any moment one of the two is there."""
     beside = path.with_name(path.name + ".new")
-    with beside.open("wb") as new:
-        new.writelines(_kept(path))
-        new.flush()
-        os.fsync(new.fileno())
+    try:
+        with beside.open("wb") as new:
+            new.writelines(_kept(path))
+            new.flush()
+            os.fsync(new.fileno())
+    finally:
+        os.close(file)  # before: Windows replaces no file that is open
     beside.replace(path)
+    return _open_locked(path)
 
 
 def _kept(path: Path) -> Iterable[bytes]:

@@ -15,7 +15,7 @@ import trio
 
 from actrio.actors import open_runtime
 from actrio.agents import Agent
-from actrio.agents.batch import BrokenBatchFile, Progress
+from actrio.agents.batch import BatchFileInUse, BrokenBatchFile, Failed, Progress, SavedError
 from actrio.providers import Provider, ProviderError, UnknownModel, as_provider
 
 _BAR: Final = 30  # columns
@@ -36,23 +36,31 @@ class Questions:
     def __init__(self, path: Path, field: str) -> None:
         self._path = path
         self._field = field
-        with path.open(encoding="utf-8") as lines:
-            self._count = sum(bool(line.strip()) for line in lines)
+        self._count = sum(1 for _ in self._lines())
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[str]:
         """Raises, when it comes to such a line: BadQuestion."""
-        with self._path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield self._read(line, number) if self._path.suffix == ".jsonl" else line.strip()
+        for number, line in self._lines():
+            yield self._read(line, number) if self._path.suffix == ".jsonl" else line
+
+    def _lines(self) -> Iterator[tuple[int, str]]:
+        """Those that are not blank, with their numbers from 1."""
+        # Programs on Windows begin such a file with a byte order mark, which is not of the first question.
+        with self._path.open(encoding="utf-8-sig") as lines:
+            try:
+                for number, line in enumerate(lines, 1):
+                    if line.strip():
+                        yield number, line.strip()
+            except UnicodeDecodeError as error:
+                raise BadQuestion(f"{self._path}: not a text in UTF-8: {error}. Save it as one") from None
 
     def _read(self, line: str, number: int) -> str:
         try:
             found: Any = msgspec.json.decode(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise BadQuestion(f"{self._path}:{number}: not JSON: {error}") from None
         if isinstance(found, dict):
             found = cast("dict[str, Any]", found).get(self._field)
@@ -84,6 +92,27 @@ class Bar:
         self._to.flush()
 
 
+class Failures:
+    """What went wrong, a line for each kind of error: how often, and the words of the first."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, str]] = {}  # {kind: how often, the words of the first}
+
+    def note(self, failed: Failed) -> None:
+        """One more."""
+        error = failed.error
+        kind, text = (error.kind, error.text) if isinstance(error, SavedError) else (type(error).__name__, str(error))
+        count, first = self._found.get(kind, (0, text))
+        self._found[kind] = (count + 1, first)
+
+    def tell(self, to: TextIO) -> None:
+        """Say them, and what can be done; nothing if there are none."""
+        for kind, (count, first) in self._found.items():
+            print(f"actrio batch: {count} failed: {kind}: {first}", file=to)
+        if self._found:
+            print("actrio batch: the same command with --retry-failed asks them again", file=to)
+
+
 def bar_of(progress: Progress) -> str:
     """A bar and the numbers."""
     share = progress.ended / progress.total if progress.total else 1.0
@@ -111,7 +140,7 @@ def main(arguments: Sequence[str], model: Provider | None = None) -> int:
             max_tokens=chosen.max_tokens,
         )
         return trio.run(partial(_run, agent, chosen))
-    except (BadQuestion, BrokenBatchFile, OSError, ProviderError, UnknownModel, ValueError) as error:
+    except (BadQuestion, BatchFileInUse, BrokenBatchFile, OSError, ProviderError, UnknownModel, ValueError) as error:
         print(f"actrio batch: {error}", file=sys.stderr)
         return 1
 
@@ -135,14 +164,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number, at least 1, not {text}")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
-    number = float(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a number of seconds, more than 0, not {text}")
     return number
@@ -150,8 +181,10 @@ def _seconds(text: str) -> float:
 
 async def _run(agent: Agent, chosen: argparse.Namespace) -> int:
     questions = Questions(chosen.questions, chosen.field)
-    bar = Bar(sys.stderr)
+    bar, failures = Bar(sys.stderr), Failures()
     async with open_runtime() as runtime:
+        # Without a model every question would fail, and be written down as failed.
+        await runtime.share(agent.model, agent.model.open)
         ref = await runtime.spawn(agent)
         async with ref.open_batch(
             questions,
@@ -162,8 +195,11 @@ async def _run(agent: Agent, chosen: argparse.Namespace) -> int:
             retry_failed=chosen.retry_failed,
         ) as batch:
             try:
-                async for _ in batch:
+                async for outcome in batch:
+                    if isinstance(outcome, Failed):
+                        failures.note(outcome)
                     bar.draw(batch.progress)
             finally:
                 bar.end(batch.progress)
+                failures.tell(sys.stderr)
     return 0 if batch.progress.done == len(questions) else 1

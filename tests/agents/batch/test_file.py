@@ -132,6 +132,18 @@ async def test_replies_of_an_agent_come_back_from_the_file(
     assert (first.earlier, second.earlier) == (False, True)
 
 
+async def test_an_answer_with_half_a_character_can_be_written_and_comes_back(
+    tmp_path: Path, runtime: Runtime, autojump_clock: MockClock
+) -> None:
+    ref = await runtime.spawn(Agent("a", ScriptedProvider('{"text": "a\\ud83d", "length": 4}'), output=Word))
+    path = tmp_path / "out.jsonl"
+    (first,) = await ref.batch(["A word."], resume=path)
+    (again,) = await ref.batch(["A word."], resume=path)
+    assert isinstance(first, Done)
+    assert isinstance(again, Done)
+    assert first.value.data == again.value.data == Word("a\ufffd", 4)
+
+
 async def test_save_writes_from_the_beginning_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     async with open_batch(Worker(), [1, 2]) as running:
