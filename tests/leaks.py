@@ -9,25 +9,16 @@ and it costs 0.1 ms. For a test this means that `gc.get_objects()` holds only wh
 """
 
 import gc
-import os
-import socket
 import sys
-import threading
-import time
 from collections.abc import Callable, Coroutine, Generator
 from functools import wraps
 from inspect import iscoroutinefunction
-from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import pytest
 import trio
 
-# How long a thread may take to end, in seconds: one that has done its work needs the processor to leave.
-GRACE: Final = 0.5
-
-_DESCRIPTORS: Final = Path("/proc/self/fd")
+from actrio.testing._orphans import look_round, orphans_since
 
 
 class LeftTasks(trio.abc.Instrument):
@@ -79,13 +70,12 @@ def nothing_left_behind() -> Generator[None]:
     """Fail the test if a task, thread, socket or unraisable exception of its own is left when it is over."""
     _left_tasks.names.clear()
     gc.freeze()
-    threads, sockets, in_guest_run = _busy_threads(), _sockets(), trio.lowlevel.in_trio_run()
+    before, in_guest_run = look_round(), trio.lowlevel.in_trio_run()
     yield
     found = [*_left_tasks.names, *_unraisable_in_garbage()]
     if trio.lowlevel.in_trio_run() and not in_guest_run:
         found.append("a Trio run in guest mode")
-    found += _left_threads(threads)
-    found += [_describe_socket(*left) for left in _sockets().items() if left[0] not in sockets]
+    found += orphans_since(before)
     if found:
         pytest.fail("left behind: " + "; ".join(found), pytrace=False)
 
@@ -107,59 +97,3 @@ def _unraisable_in_garbage() -> list[str]:
     finally:
         sys.unraisablehook = before
     return found
-
-
-def _busy_threads() -> dict[threading.Thread, FrameType]:
-    """The threads that run Python code, each with its innermost frame; not Trio's cached workers that wait for work."""
-    frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage]  # documented, and the only way to ask
-    return {
-        thread: frames[thread.ident]
-        for thread in threading.enumerate()
-        if thread.ident in frames and not _is_idle_worker(thread, frames[thread.ident])
-    }
-
-
-def _is_idle_worker(thread: threading.Thread, frame: FrameType) -> bool:
-    # The names are those of trio/_core/_thread_cache.py; a worker that is at work is inside a call of that loop.
-    return (
-        thread.name.startswith("Trio thread ")
-        and frame.f_code.co_name == "_work"
-        and Path(frame.f_code.co_filename).name == "_thread_cache.py"
-    )
-
-
-def _left_threads(before: dict[threading.Thread, FrameType]) -> list[str]:
-    patience = time.monotonic() + GRACE
-    while left := {thread: frame for thread, frame in _busy_threads().items() if thread not in before}:
-        if time.monotonic() > patience:
-            break
-        time.sleep(0.001)
-    return [
-        f"thread {thread.name} in {frame.f_code.co_qualname} ({frame.f_code.co_filename}:{frame.f_lineno})"
-        for thread, frame in left.items()
-    ]
-
-
-def _sockets() -> dict[str, int]:
-    """The open sockets of this process, `{"socket:[inode]": descriptor}`; none where the system has no /proc."""
-    found: dict[str, int] = {}
-    if not _DESCRIPTORS.is_dir():
-        return found
-    for descriptor in _DESCRIPTORS.iterdir():
-        try:
-            target = str(descriptor.readlink())
-        except FileNotFoundError:
-            # The descriptor with which the folder itself was read.
-            continue
-        if target.startswith("socket:"):
-            found[target] = int(descriptor.name)
-    return found
-
-
-def _describe_socket(name: str, descriptor: int) -> str:
-    with socket.socket(fileno=os.dup(descriptor)) as left:
-        try:
-            peer = f" to {left.getpeername()}"
-        except OSError:
-            peer = ""
-        return f"{name}, descriptor {descriptor}, {left.family.name} {left.getsockname()}{peer}"

@@ -139,6 +139,25 @@ def test_text_wraps_at_words_in_whatever_pieces_it_comes(cut: int) -> None:
     assert max(map(len, lines)) <= 20
 
 
+@pytest.mark.parametrize(("wrap", "lines"), [(True, ["四" * 10] * 9), (False, ["四" * 95])])
+def test_text_without_spaces_is_shown_as_it_comes(wrap: bool, lines: list[str]) -> None:
+    console = make_console(21)
+    flow = Flow(console, wrap=wrap)
+    for _ in range(95):
+        flow.add("四")
+    assert shown(console).split("\n") == (lines if wrap else ["四" * 48])
+    flow.end()
+    assert shown(console).splitlines() == ([*lines, "四" * 5] if wrap else lines)
+
+
+def test_what_a_model_says_does_not_steer_the_terminal() -> None:
+    console = make_console()
+    flow = Flow(console)
+    flow.add("a\x1b]52;c;eA==\x07b\x9b2J\rc\td")
+    flow.end()
+    assert shown(console) == "a]52;c;eA==b2Jc d\n"
+
+
 def test_a_mark_that_does_not_fit_goes_on_the_next_line() -> None:
     console = make_console(21)
     flow = Flow(console, "a ", "b ")

@@ -1,11 +1,14 @@
 """JSON as it grows: pieces of text in, what they add to which field out. Pure, and each character is looked at once.
 
-The grammar is RFC 8259's, but that a string may have control characters in it, as models write them.
+The grammar is RFC 8259's, but that a string may have control characters in it, as models write them. Half of a
+surrogate pair without the other half is U+FFFD, since no text in UTF-8 can have it: it could not be sent or written.
 """
 
 import re
 from collections.abc import Callable
 from typing import Any, Final, Literal
+
+from actrio.agents.output._update import FieldUpdate
 
 _SPACE: Final = re.compile(r"[ \t\n\r]+")
 _PLAIN: Final = re.compile(r'[^"\\]+')
@@ -14,6 +17,7 @@ _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _LITERAL_PART: Final = re.compile(r"[a-z]+")
 _LITERALS: Final = {"true": True, "false": False, "null": None}
 _ESCAPES: Final = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_REPLACEMENT: Final = "\ufffd"
 _HEX: Final = re.compile(r"[0-9a-fA-F]+")
 
 # As deep as Python's own parser goes with its usual recursion limit, and far deeper than any schema.
@@ -36,57 +40,6 @@ class BrokenJson(ValueError):
         self.expected = expected
         self.found = found
         self.partial = partial
-
-
-class FieldUpdate:  # noqa: PLW1641 - its value may be a list, which has no hash
-    """A value of a JSON text has grown, or is complete.
-
-    Attributes:
-        path: Where: keys joined by dots, ``[*]`` for the items of a list; ``sections[*].title``. Empty for the whole.
-        indexes: Which items of the lists on the way, the outermost first.
-        delta: What was added to a string; empty for all other values.
-        is_complete: Whether the value is whole: exactly once for each, after all that are in it.
-        attempt: 0, 1, …: when the model had to answer again, what came of earlier attempts is void.
-    """
-
-    __slots__ = ("_pieces", "_taken", "_value", "attempt", "delta", "indexes", "is_complete", "path")
-
-    def __init__(
-        self,
-        path: str,
-        indexes: tuple[int, ...],
-        delta: str,
-        value: Any,
-        *,
-        pieces: list[str] | None = None,
-        attempt: int = 0,
-    ) -> None:
-        self.path: str = path
-        self.indexes: tuple[int, ...] = indexes
-        self.delta: str = delta
-        self.is_complete: bool = pieces is None
-        self.attempt: int = attempt
-        self._value = value
-        self._pieces = pieces
-        self._taken = 0 if pieces is None else len(pieces)
-
-    @property
-    def value(self) -> Any:
-        """The value: of a string that is not complete, what there was of it by then."""
-        if self._pieces is not None:
-            # Joined when asked for: for every update, a long string would be copied again and again.
-            self._value, self._pieces = "".join(self._pieces[: self._taken]), None
-        return self._value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, FieldUpdate) and self._facts() == other._facts()
-
-    def _facts(self) -> tuple[object, ...]:
-        return self.path, self.indexes, self.delta, self.value, self.is_complete
-
-    def __repr__(self) -> str:
-        end = ", complete" if self.is_complete else ""
-        return f"<FieldUpdate {self.path or '(whole)'} {list(self.indexes)}: +{self.delta!r} -> {self.value!r}{end}>"
 
 
 class _Frame:
@@ -134,7 +87,7 @@ class JsonScanner:
         self._pieces: list[str] = []  # the string that is being read
         self._shown = 0  # how many of its pieces were given out
         self._is_key = False
-        self._high = ""  # a high surrogate whose low one has not come
+        self._high = 0  # a high surrogate whose low one has not come
         self.value: Any = None  # the whole, once `done`
         self.done: bool = False
 
@@ -369,21 +322,23 @@ class JsonScanner:
 
     def _add(self, piece: str) -> None:
         if self._high:
-            piece, self._high = self._high + piece, ""
+            piece, self._high = _REPLACEMENT + piece, 0
         if piece:
             self._pieces.append(piece)
 
     def _add_unit(self, unit: int) -> None:
-        """Add a UTF-16 code unit: two that are a pair make one character, one alone stays as it is."""
-        if self._high and 0xDC00 <= unit < 0xE000:
-            pair = 0x10000 + ((ord(self._high) - 0xD800) << 10) + (unit - 0xDC00)
-            self._high = ""
-            self._add(chr(pair))
-        elif 0xD800 <= unit < 0xDC00:
+        """Add a UTF-16 code unit: two that are a pair make one character, one alone is replaced."""
+        if 0xD800 <= unit < 0xDC00:
             self._add("")
-            self._high = chr(unit)
-        else:
+            self._high = unit
+        elif not 0xDC00 <= unit < 0xE000:
             self._add(chr(unit))
+        elif self._high:
+            pair = 0x10000 + ((self._high - 0xD800) << 10) + (unit - 0xDC00)
+            self._high = 0
+            self._add(chr(pair))
+        else:
+            self._add(_REPLACEMENT)
 
     def _unexpected(self, text: str, position: int, expected: str) -> int:
         """A brace in prose, or broken JSON."""

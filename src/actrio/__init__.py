@@ -2,7 +2,7 @@
 
 The top-level packages are the architecture, and dependencies point one way, which a check enforces::
 
-    gateway | hosts | benchmarks  >  agents  >  actors | providers  >  mailbox
+    benchmarks  >  gateway | hosts  >  agents  >  actors | providers  >  mailbox
 
 - ``actrio.mailbox``: messages and how they travel: envelopes, bounded inboxes, asks, broadcast streams, the codec.
 - ``actrio.actors``: the runtime: life cycle, refs, supervision, topics, metrics. Knows nothing of models.

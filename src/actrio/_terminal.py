@@ -15,6 +15,9 @@ from rich.text import Text
 
 _BY_SPACE: Final = re.compile(r"(\s+)")
 
+# Characters that steer a terminal: with them a text could write elsewhere on the screen, or into the clipboard.
+_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
 # Lines of prose longer than this are hard to read, however wide the terminal.
 _WIDEST: Final = 96
 
@@ -46,6 +49,9 @@ def make_console() -> Console:
 class Flow:
     """Text that comes piece by piece, broken at words to fit the console. A word is shown when it is whole.
 
+    Of what has no spaces, as Chinese has not, a line is shown when it is full. Characters that steer a terminal are
+    left out.
+
     Args:
         console: Where to.
         first, rest: What the first line and the others begin with; equally wide.
@@ -68,9 +74,11 @@ class Flow:
 
     def add(self, piece: str) -> None:
         """Show what is whole; keep the word that may go on."""
-        for index, part in enumerate(_BY_SPACE.split(piece)):
+        for index, part in enumerate(_BY_SPACE.split(_STEERING.sub("", piece))):
             if index % 2 == 0:
                 self._word += part
+                if cell_len(self._word) >= min(self._width, _WIDEST):
+                    self._show_word()
             else:
                 self._show_word()
                 self._break_lines(part.count("\n"))

@@ -44,33 +44,40 @@ def assert_no_orphans() -> Generator[None]:
 
     Not a checkpoint. Raises: OrphansLeft, an AssertionError, which names each.
     """
-    before = _look()
+    before = look_round()
     yield
     # A socket that nothing refers to any more is closed by the collector; that it had to be is told by Python itself.
     gc.collect()
-    now = _look()
-    patience = time.monotonic() + GRACE_S
-    while now.threads.keys() - before.threads.keys() and time.monotonic() < patience:
-        time.sleep(0.001)
-        now = _look()
-    orphans = [
-        *(f"task {task.name}" for task in now.tasks - before.tasks),
-        *(_describe_thread(*one) for one in now.threads.items() if one[0] not in before.threads),
-        *(_describe_socket(*one) for one in now.sockets.items() if one[0] not in before.sockets),
-    ]
-    if orphans:
+    if orphans := orphans_since(before):
         raise OrphansLeft(orphans)
 
 
 @frozen
-class _Seen:
+class Seen:
+    """What there was at one moment: the tasks of this Trio run, threads at work, each where it is, and sockets."""
+
     tasks: frozenset[trio.lowlevel.Task]
     threads: dict[threading.Thread, FrameType]
     sockets: dict[str, int]
 
 
-def _look() -> _Seen:
-    return _Seen(frozenset(_tasks()), _threads(), _sockets())
+def look_round() -> Seen:
+    """What there is now."""
+    return Seen(frozenset(_tasks()), _threads(), _sockets())
+
+
+def orphans_since(before: Seen) -> list[str]:
+    """A text for each that is there now and was not then. Blocks for half a second at most, while threads end."""
+    now = look_round()
+    patience = time.monotonic() + GRACE_S
+    while now.threads.keys() - before.threads.keys() and time.monotonic() < patience:
+        time.sleep(0.001)
+        now = look_round()
+    return [
+        *(f"task {task.name}" for task in now.tasks - before.tasks),
+        *(_describe_thread(*one) for one in now.threads.items() if one[0] not in before.threads),
+        *(_describe_socket(*one) for one in now.sockets.items() if one[0] not in before.sockets),
+    ]
 
 
 def _tasks() -> Generator[trio.lowlevel.Task]:
