@@ -17,7 +17,7 @@ from actrio.agents._ref import AgentRef
 from actrio.agents._reply import Reply
 from actrio.agents._steps import Steps
 from actrio.agents._store import STORING_S, TurnMessages
-from actrio.agents.tools import Toolbox, Workers, open_workers
+from actrio.agents.tools import Toolbox
 from actrio.providers import Connection, GovernedConnection, ProviderError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class AgentActor(Actor):
         conversation.take_back(message)
         counts = ref.counts
         if self._toolbox is None:
-            self._toolbox = Toolbox(agent.name, agent.tools, agent.deps, counts.tools, self._open_workers)
+            self._toolbox = Toolbox(agent.name, agent.tools, agent.deps, counts.tools, self.ctx.runtime.share)
         steps = Steps(
             agent, log, conversation.messages, message.messages, self._connect, self._toolbox, counts, message.goal
         )
@@ -138,11 +138,6 @@ class AgentActor(Actor):
                 ref.counts.statistics = connection.statistics
             self._connection = connection
         return self._connection
-
-    async def _open_workers(self) -> Workers:
-        """The worker processes: the same for all agents of this runtime."""
-        workers: Workers = await self.ctx.runtime.share(open_workers, open_workers)
-        return workers
 
     def _why_cancelled(self, log: TurnLog) -> str:
         if self.ctx.ref.state is not State.RUNNING:

@@ -12,9 +12,17 @@ from typing import Any
 from weakref import WeakSet
 
 import trio
-from trio.lowlevel import Abort, Task, current_task, reschedule, wait_task_rescheduled
+from trio.lowlevel import (
+    Abort,
+    Task,
+    cancel_shielded_checkpoint,
+    current_task,
+    reschedule,
+    wait_task_rescheduled,
+)
 
 from actrio.actors import Runtime, open_runtime
+from actrio.actors._current import opened
 from actrio.hosts._call import Call
 from actrio.hosts._errors import RuntimeStopped
 from actrio.mailbox._woken import WOKEN
@@ -39,14 +47,17 @@ class Bridge:
         ended: Why calls are refused; None while they are not. Set before the last look at ``open``.
         over: The run has ended, or is in another process. Set before the last look at ``open``, too.
         crash: What ended the runtime, if it did not end by itself.
+        shared: What the host has for all in the runtime, by the keys under which they ask the runtime for it.
     """
 
-    def __init__(self, setup: Setup | None, options: dict[str, Any]) -> None:
+    def __init__(self, setup: Setup | None, options: dict[str, Any], *, guest: bool = False) -> None:
+        self.guest: bool = guest  # calls come in the thread in which the runtime runs
         self.open: set[Call] = set()
         self.ended: str | None = None
         self.over: bool = False
         self.crash: BaseException | None = None
         self.runtime: Runtime | None = None
+        self.shared: dict[object, Callable[[], AbstractAsyncContextManager[object]]] = {}
         self.idle: list[Worker] = []
         self.nowhere: Context = copy_context()  # of workers that run nothing
         self._setup = setup
@@ -67,7 +78,10 @@ class Bridge:
         if self.ended is not None:
             self.open.discard(call)
             raise self.stopped()
-        self.post(call)
+        if self.guest and self._nursery is not None and not self._jobs:
+            self._start(call)
+        else:
+            self.post(call)
 
     def post(self, job: "Call | Callable[[], None]") -> None:
         """Have the runtime look at a call, or run a function that raises nothing."""
@@ -99,8 +113,8 @@ class Bridge:
         """Run the runtime until it is stopped; ``ready`` is finished when calls may come."""
         self.nowhere = copy_context()
         self._token = trio.lowlevel.current_trio_token()
-        self._serve()  # a stop may have been asked for
         async with trio.open_nursery() as self._nursery:
+            self._serve()  # calls may have come, or a stop may have been asked for
             try:
                 with self._scope:
                     async with open_runtime(**self._options) as runtime:
@@ -113,6 +127,8 @@ class Bridge:
                 self._nursery.cancel_scope.cancel()
 
     async def _live(self, runtime: Runtime, ready: Call) -> None:
+        for key, open_it in self.shared.items():
+            await runtime.share(key, open_it)
         begun = None if self._setup is None else self._setup(runtime)
         if isinstance(begun, AbstractAsyncContextManager):
             async with begun:
@@ -170,6 +186,7 @@ class Bridge:
             call.finish(error=self.stopped())
         self.runtime = self._nursery = self._setup = None
         self.idle.clear()
+        self.shared.clear()
 
     def forked(self) -> None:
         """In a child process, where the thread of the runtime does not exist."""
@@ -182,13 +199,14 @@ class Bridge:
 class Worker:
     """A task that runs one call after another. Its scope is replaced after it was cancelled."""
 
-    __slots__ = ("bridge", "call", "scope", "task")
+    __slots__ = ("bridge", "call", "parked", "scope", "task")
 
     def __init__(self, bridge: Bridge, call: Call) -> None:
         self.bridge = bridge
         self.call: Call | None = call
         self.scope = trio.CancelScope()
         self.task: Task | None = None
+        self.parked: bool = False  # idle, and no more to be run before it has a call
 
     def take(self, call: Call) -> None:
         """Run this call next; the task is idle."""
@@ -196,7 +214,9 @@ class Worker:
         assert task is not None
         self.call = call
         task.context = call.context
-        reschedule(task, WOKEN)
+        if self.parked:
+            self.parked = False
+            reschedule(task, WOKEN)
 
     async def run(self) -> None:
         """Serve until there are idle workers enough."""
@@ -230,6 +250,7 @@ class Worker:
         while (call := self.call) is not None:
             if current_inbox.get() is not None:  # of an actor that uses a host, in a thread of its own
                 current_inbox.set(None)
+            opened.set(self.bridge.runtime)
             call.scope = scope
             if call.unwanted:
                 scope.cancel()
@@ -256,12 +277,21 @@ class Worker:
         if len(idle) >= IDLE_WORKERS:
             return False
 
+        idle.append(self)
+        task.context = self.bridge.nowhere
+        if self.bridge.guest:
+            # The loop goes on before Trio does: a call that follows at once finds it awake. To wake Trio, once it
+            # sleeps, takes a thread and twice as long.
+            await cancel_shielded_checkpoint()
+            if self.call is not None:
+                return True
+
         def abort(_: object) -> Abort:
+            self.parked = False
             idle.remove(self)
             return Abort.SUCCEEDED
 
-        idle.append(self)
-        task.context = self.bridge.nowhere
+        self.parked = True
         await wait_task_rescheduled(abort)
         return True
 

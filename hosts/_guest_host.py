@@ -67,7 +67,7 @@ class GuestHost:
     def __init__(
         self, setup: Setup | None = None, *, run_sync_soon: RunSyncSoon, **options: Unpack[RuntimeOptions]
     ) -> None:
-        self._bridge = Bridge(setup, dict(options))
+        self._bridge = Bridge(setup, dict(options), guest=True)
         self._bridge.ended = "it has not been started"
         self._run_sync_soon = run_sync_soon
         self._end: GuestCall | None = None

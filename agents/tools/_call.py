@@ -21,6 +21,9 @@ from actrio.providers import ToolCall
 
 _log = logging.getLogger("actrio.agents")
 
+# What code of asyncio's says where asyncio does not run.
+NO_LOOP: Final = "no running event loop"
+
 # Before the second attempt of an idempotent tool, and doubled before each further one, in seconds.
 FIRST_PAUSE_S: Final = 0.25
 
@@ -90,14 +93,14 @@ class Call:
         for name in self._signature.injected:
             arguments[name] = self._deps[name]
         if self._signature.context is not None:
-            turn, in_thread = self._turn, self._tool.run_in == "thread"
-            self._bridge = FromThread(self._tool.name) if in_thread else None
+            turn, where = self._turn, self._tool.run_in
+            self._bridge = FromThread(self._tool.name) if where == "thread" else None
             arguments[self._signature.context] = ToolContext(
                 turn.agent,
                 turn.conversation,
                 self._call,
                 self._deps,
-                _from_thread(self._progress_of_thread) if in_thread else self._progress,
+                self._progress if where == "trio" else _from_thread(self._progress_of_thread),
                 None if self._bridge is None else self._bridge.run,
             )
         return arguments
@@ -142,7 +145,10 @@ class Call:
         return self._ended("failed", said, error=error)
 
     def _log(self, error: Exception) -> None:
-        _log.warning("agent %s: tool %r failed", self._turn.agent, self._tool.name, exc_info=error)
+        way_out = ""
+        if self._tool.run_in == "trio" and any(one.args == (NO_LOOP,) for one in _causes(error)):
+            way_out = '. It needs asyncio: make it with @tool(run_in="asyncio")'
+        _log.warning("agent %s: tool %r failed%s", self._turn.agent, self._tool.name, way_out, exc_info=error)
 
     def _ended(self, outcome: Outcome, text: str, *, value: object = None, error: Exception | None = None) -> ToolUse:
         return ToolUse(self._call, outcome, text.strip(), value, error, attempts=self._attempts)

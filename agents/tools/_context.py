@@ -36,8 +36,8 @@ class ToolContext:
     def progress(self, value: object) -> None:
         """Show something to whoever follows the turn, as a ``ToolCallProgress``; the model does not see it.
 
-        Returns at once. May be called from the worker thread of a tool that is not async, too; then the event comes a
-        moment later.
+        Returns at once. May be called from a tool in a thread or on an asyncio loop, too; then the event comes a moment
+        later.
         """
         self._progress(value)
 
@@ -49,15 +49,24 @@ class ToolContext:
 
         Raises:
             CallOver: the call was cancelled or timed out; the tool should return, as nobody waits for it any more.
-            RuntimeError: this tool is async. Await the function instead.
+            RuntimeError: this tool is async. On Trio, await the function instead; on asyncio, where waiting like this
+                would stop the loop, use a ref of the program's :class:`AsyncioHost`, or a tool that runs on Trio.
             Exception: what the function raises.
         """
         if self._run is None:
-            raise RuntimeError("this tool runs in the turn's own task: await the function instead")
+            raise RuntimeError(
+                "this tool is async. On Trio, await the function instead. With run_in='asyncio', await a ref that an "
+                "AsyncioHost gave, or make it a tool that runs on Trio"
+            )
         result: T = self._run(async_fn, *args)
         return result
 
     @property
     def deadline(self) -> float:
-        """When the work is given up, on Trio's clock; ``inf`` if never. Only from async tools."""
+        """When the work is given up, on Trio's clock; ``inf`` if never. Only from tools that run on Trio.
+
+        Raises: RuntimeError: this one does not.
+        """
+        if not trio.lowlevel.in_trio_task():
+            raise RuntimeError("only a tool that runs on Trio can read the deadline, which is on Trio's clock")
         return trio.current_effective_deadline()

@@ -14,6 +14,17 @@ class InvalidTool(ActrioError):
         super().__init__(f"{tool!r} cannot be a tool: {problem}")
 
 
+class TaskLost(ActrioError):
+    """A coroutine on an asyncio loop has no result: the loop was closed, or somebody there cancelled its task.
+
+    Attributes: ``reason``.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
 class TurnEnds(Exception):
     """Raised by a tool of actrio's own: the call is done, and the turn goes on otherwise than by calling the model."""
 

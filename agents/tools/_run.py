@@ -1,9 +1,9 @@
-"""Running a tool's function: in the turn's own task, in a worker thread, or in a worker process."""
+"""Running a tool's function: in the turn's own task, on an asyncio loop, in a worker thread, or in a worker process."""
 
 import inspect
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib import import_module
 from time import perf_counter
@@ -15,6 +15,8 @@ import trio
 
 from actrio.agents.tools._counts import ToolCounts
 from actrio.agents.tools._errors import InvalidTool
+from actrio.agents.tools._loop import Loop
+from actrio.agents.tools._loop_thread import open_loop
 from actrio.agents.tools._tool import Tool
 
 _log = logging.getLogger("actrio.agents")
@@ -32,6 +34,14 @@ _threads: trio.lowlevel.RunVar[trio.CapacityLimiter] = trio.lowlevel.RunVar("act
 _places: trio.lowlevel.RunVar[WeakKeyDictionary[object, trio.CapacityLimiter]] = trio.lowlevel.RunVar(
     "actrio_tool_places"
 )
+
+
+class Share(Protocol):
+    """`Runtime.share`: what ``open_resource()`` gives, opened by the first who asks for ``key``."""
+
+    def __call__(self, key: object, open_resource: Callable[[], AbstractAsyncContextManager[Any]], /) -> Awaitable[Any]:
+        """Give it."""
+        ...
 
 
 class Workers(Protocol):
@@ -89,25 +99,28 @@ class Runner:
     Args:
         agent: Whom logs name.
         counts: Tools that block, and threads that were abandoned, are counted there.
-        open_workers: Gives the worker processes, opened when first asked for.
+        share: Gives what tools run in, worker processes and a loop of asyncio's: the same for all agents of a runtime.
     """
 
-    def __init__(self, agent: str, counts: ToolCounts, open_workers: Callable[[], Awaitable[Workers]]) -> None:
+    def __init__(self, agent: str, counts: ToolCounts, share: Share) -> None:
         self._agent = agent
         self._counts = counts
-        self._open_workers = open_workers
+        self._share = share
 
     async def run(self, tool: Tool[..., Any], arguments: dict[str, Any]) -> Any:
         """Run it once, and give what it returned. Raises what it raised.
 
-        Cancelling it cancels an async tool and kills the process of one that runs in a process. A thread goes on, and
-        is counted until it ends.
+        Cancelling it cancels an async tool, and waits for its end; it kills the process of one that runs in a process.
+        A thread goes on, and is counted until it ends.
         """
         if tool.run_in == "trio":
-            return await _watched(tool.function(**arguments), partial(self._report_blocking, tool))
+            return await self._watch(tool, arguments)
+        if tool.run_in == "asyncio":
+            loop: Loop = await self._share(open_loop, open_loop)  # which a host on asyncio has shared before
+            return await loop.run(partial(self._watch, tool, arguments))
         if tool.run_in == "thread":
             return await self._in_thread(tool, arguments)
-        workers = await self._open_workers()
+        workers: Workers = await self._share(open_workers, open_workers)
         where = tool.function
         return await workers.run_sync(
             call_by_name, where.__module__, where.__qualname__, arguments, kill_on_cancel=True
@@ -126,14 +139,18 @@ class Runner:
                 self._counts.abandoned[place] = tool.name
                 _log.warning("agent %s: the thread of tool %r cannot be stopped: abandoned", self._agent, tool.name)
 
+    def _watch(self, tool: Tool[..., Any], arguments: dict[str, Any]) -> Awaitable[Any]:
+        return _watched(tool.function(**arguments), partial(self._report_blocking, tool))
+
     def _report_blocking(self, tool: Tool[..., Any], seconds: float) -> None:
         self._counts.blocked[tool.name] += 1
         _log.warning(
             "agent %s: tool %r kept all tasks waiting for %.2f s. Let it not be async, so that it runs in a thread, or "
-            "put the part that blocks into trio.to_thread.run_sync",
+            "put the part that blocks into %s",
             self._agent,
             tool.name,
             seconds,
+            "asyncio.to_thread" if tool.run_in == "asyncio" else "trio.to_thread.run_sync",
         )
 
 

@@ -17,11 +17,20 @@ from actrio.providers import ToolDefinition
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Where a tool runs: an async function in the agent's own run, another in a worker thread or a worker process.
-RunIn: TypeAlias = Literal["trio", "thread", "process"]
+# Where a tool runs: an async function in the agent's own run of Trio, or on an asyncio loop; another in a worker thread
+# or a worker process.
+RunIn: TypeAlias = Literal["trio", "asyncio", "thread", "process"]
 
 # What a tool in a class becomes a method of.
 _Binds: TypeAlias = Literal["object", "class", "nothing"]
+
+_FOR_ASYNC: Final = ("trio", "asyncio")
+
+# {whether a function is async: what that means}
+_KINDS: Final = {
+    True: "async, so it runs in the agent's own run, or on an asyncio loop with run_in='asyncio'",
+    False: "not async, so it runs in a thread, or with run_in='process' in a process",
+}
 
 _GENERATORS: Final = (inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
@@ -125,10 +134,15 @@ def tool(function: Callable[..., Any] | None = None, /, **settings: Any) -> Any:
     refused, and so is a number for a text. Not told are a parameter annotated with :class:`ToolContext`, and those
     whose names the agent has in its ``deps``.
 
-    An async function runs in a task of the turn, and is cancelled with it. Another runs in a worker thread, which
-    cannot be stopped: cancelled, it is abandoned, counted and named in the agent's metrics; what it asks of other
-    actors it asks with :meth:`ToolContext.from_thread`. ``run_in="process"`` runs it in a worker process, which is
-    killed; the function must be at the top level of a module, and ``pip install "actrio[process]"`` there.
+    An async function runs in a task of the turn, on Trio, and is cancelled with it. One that needs asyncio is made with
+    ``run_in="asyncio"``: it runs in a task of the loop of the :class:`AsyncioHost` that its agent lives in; elsewhere
+    on a loop in a thread, one for the runtime, opened with the first such call and closed with the runtime. The turn
+    goes on when that task has ended, cancelled or not. Context variables go along, as a copy.
+
+    Another function runs in a worker thread, which cannot be stopped: cancelled, it is abandoned, counted and named in
+    the agent's metrics; what it asks of other actors it asks with :meth:`ToolContext.from_thread`. With
+    ``run_in="process"`` it runs in a worker process, which is killed; the function must be at the top level of a
+    module, and ``pip install "actrio[process]"`` there.
 
     What it returns is told to the model: a text as it is, all else as JSON. What it raises is, too, and is no crash of
     the agent; see :class:`ToolError`.
@@ -186,11 +200,8 @@ def _where(named: str, is_async: bool, run_in: RunIn | None) -> RunIn:
     where: RunIn = run_in or ("trio" if is_async else "thread")
     if where not in get_args(RunIn):
         raise InvalidTool(named, f"run_in={run_in!r} is none of {', '.join(map(repr, get_args(RunIn)))}")
-    if is_async != (where == "trio"):
-        kind = (
-            "async, so it runs in the agent's own run" if is_async else "not async, so it runs in a thread or process"
-        )
-        raise InvalidTool(named, f"it is {kind}, not with run_in={run_in!r}")
+    if is_async != (where in _FOR_ASYNC):
+        raise InvalidTool(named, f"it is {_KINDS[is_async]}, not with run_in={run_in!r}")
     return where
 
 

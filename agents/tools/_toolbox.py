@@ -1,6 +1,6 @@
 """The tools of one agent, and running what its model calls."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from types import MethodType
 from typing import Any, cast
@@ -11,15 +11,15 @@ from attrs import evolve
 from actrio.agents.tools._call import Call
 from actrio.agents.tools._counts import ToolCounts
 from actrio.agents.tools._errors import InvalidTool
-from actrio.agents.tools._run import Runner, Workers, check_found_by_name
+from actrio.agents.tools._run import Runner, Share, check_found_by_name
 from actrio.agents.tools._tool import Tool, tool
 from actrio.agents.tools._use import ToolUse, TurnOfCalls
 from actrio.providers import ToolCall, ToolDefinition
 
 
-async def no_workers() -> Workers:
-    """Where no tool runs in a process."""
-    raise AssertionError("no tool of this agent runs in a process")
+async def share_nothing(key: object, _: object) -> Any:
+    """Where no tool needs a process, or a loop of asyncio's."""
+    raise AssertionError(f"no tool of this agent needs {key}")
 
 
 def _as_tool(one: Callable[..., Any]) -> Tool[..., Any]:
@@ -59,7 +59,7 @@ class Toolbox:
         tools: Its tools.
         deps: {name of a parameter: what tools get for it}.
         counts: What becomes of the calls is counted there.
-        open_workers: Gives worker processes, opened when first asked for.
+        share: `Runtime.share`, for what tools run in.
     """
 
     def __init__(
@@ -68,13 +68,13 @@ class Toolbox:
         tools: Iterable[Tool[..., Any]],
         deps: Mapping[str, Any],
         counts: ToolCounts,
-        open_workers: Callable[[], Awaitable[Workers]] = no_workers,
+        share: Share = share_nothing,
     ) -> None:
         self._deps = deps
         self._given = frozenset(self._deps)
         self._tools = {one.name: one for one in tools}
         self._counts = counts
-        self._runner = Runner(agent, counts, open_workers)
+        self._runner = Runner(agent, counts, share)
         self.definitions: tuple[ToolDefinition, ...] = check_tools(self._tools.values(), self._given)
 
     def plus(self, one: Tool[..., Any]) -> "Toolbox":

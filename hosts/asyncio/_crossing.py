@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar
 from weakref import finalize
 
-from trio.lowlevel import in_trio_run
+from trio.lowlevel import in_trio_run, in_trio_task
 
 from actrio.hosts._bridge import Bridge, Setup
 from actrio.hosts._call import Call
 from actrio.hosts._errors import RuntimeStopped, WrongHost
 from actrio.hosts._thread import RuntimeThread
 from actrio.hosts.asyncio._guest import GuestRun
+from actrio.hosts.asyncio._on_loop import HostLoop
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,7 +74,7 @@ class Crossing:
     """The way of one asyncio loop to one runtime."""
 
     def __init__(self, setup: Setup | None, options: dict[str, Any], mode: Mode) -> None:
-        self._bridge = Bridge(setup, options)
+        self._bridge = Bridge(setup, options, guest=mode == "guest")
         self._bridge.ended = "it has not been started"
         if mode not in ("thread", "guest"):
             raise ValueError(f"mode={mode!r} is neither 'thread' nor 'guest'")
@@ -81,6 +82,7 @@ class Crossing:
         finalize(self, self._bridge.stop_soon, at_once=True).atexit = False  # of a host that was dropped
         self._run: RuntimeThread | GuestRun | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._host_loop: HostLoop | None = None
         self._woken: deque[AsyncioCall] = deque()
         self._delivering = False  # whether `_deliver` is to run, and has not begun
 
@@ -95,15 +97,25 @@ class Crossing:
         assert self._loop is not None
         return self._loop
 
+    @property
+    def host_loop(self) -> HostLoop:
+        """The same, for the runtime. Raises: RuntimeStopped: it has not been started."""
+        if self._host_loop is None:
+            raise self._bridge.stopped()
+        return self._host_loop
+
     def wake_soon(self, call: AsyncioCall) -> None:
         """Let a task go on. In any thread."""
-        self._woken.append(call)
-        if not self._delivering:
-            self._delivering = True
-            try:
+        try:
+            if self._mode == "guest":  # this is the loop's own thread
+                call.look()
+                return
+            self._woken.append(call)
+            if not self._delivering:
+                self._delivering = True
                 self.loop.call_soon_threadsafe(self._deliver)
-            except RuntimeError:  # the loop is closed, and nobody is there to wait or to stop the runtime
-                self._bridge.stop_soon(at_once=True)
+        except RuntimeError:  # the loop is closed, and nobody is there to wait or to stop the runtime
+            self._bridge.stop_soon(at_once=True)
 
     def _deliver(self) -> None:
         self._delivering = False
@@ -123,6 +135,7 @@ class Crossing:
         bridge.ended = None
         ready = AsyncioCall(self, _nothing)
         bridge.open.add(ready)
+        self._host_loop = HostLoop(self._loop, bridge)
         self._run = RuntimeThread(bridge, ready) if self._mode == "thread" else GuestRun(bridge, ready, self._loop)
         self._run.start()
         try:
@@ -130,6 +143,7 @@ class Crossing:
             ready.result()
         except BaseException as error:
             await self.stop(at_once=True)
+            self._host_loop.forget()
             if isinstance(error, RuntimeStopped) and bridge.crash is not None:
                 raise bridge.crash from None  # noqa: ASYNC104 - the error itself
             raise
@@ -181,12 +195,12 @@ class Crossing:
     def check(self, called: str) -> asyncio.AbstractEventLoop:
         """The loop, if it is the one that runs here. Raises: WrongHost."""
         loop = asyncio._get_running_loop()
-        if loop is None:
+        if loop is None or in_trio_task():  # a guest's tasks run inside the loop
             problem = "no asyncio loop runs here"
             if in_trio_run():
                 problem = (
-                    f"this is Trio, which needs no host. Use `async with actrio.open_runtime() as runtime` here, and "
-                    f"`await` its {called}()"
+                    f"this is Trio, which needs no host. Use `async with actrio.open_runtime() as runtime` here, or "
+                    f"the refs of the runtime that this is, and `await` its {called}()"
                 )
             raise WrongHost(called, problem)
         if self._loop is not None and loop is not self._loop:

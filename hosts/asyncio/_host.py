@@ -8,7 +8,6 @@ from actrio.hosts._bridge import Setup
 from actrio.hosts._options import RuntimeOptions
 from actrio.hosts.asyncio._calls import Calls
 from actrio.hosts.asyncio._crossing import Crossing, Mode
-from actrio.hosts.asyncio._on_loop import on_loop
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,8 +22,8 @@ class Host(Calls):
     ``asyncio.timeout`` does so, too. Context variables go along to what is called.
 
     Any number of hosts may run in one process. After a fork the child has none: calls there raise RuntimeStopped.
-    If the loop is closed without :meth:`stop`, the runtime ends with the next of its answers, when the host is dropped,
-    or when the interpreter exits.
+    If the loop is closed without :meth:`stop`, the runtime is cancelled at once, with all that was under way; so it is
+    when the host is dropped, or the interpreter exits. (As a guest it cannot run without its loop: stop it first.)
 
     When the block is left all actors have their grace; when an exception leaves it they are cancelled at once. Then no
     thread, task or socket of it is left.
@@ -59,14 +58,15 @@ class Host(Calls):
         await self._leave(None)
 
     def on_loop(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-        """A function for agents and actors that runs one of asyncio's in this host's loop.
+        """A function for actors that runs one of asyncio's in this host's loop.
 
-        For tools that use a library of asyncio's: ``tools=[actrio.tool(host.on_loop(fetch))]``. Errors come as they
-        are; context variables go along; cancelling it cancels the task in the loop, and goes on when that has ended.
-        To be called when the host has started. What it gives raises RuntimeStopped if the loop is closed, or if
-        somebody in asyncio cancels the task.
+        (A tool needs none: ``@actrio.tool(run_in="asyncio")``.) Errors come as they are; context variables go along;
+        cancelling it cancels the task in the loop, and goes on when that has ended. What it gives raises RuntimeStopped
+        if the loop is closed, or if somebody in asyncio cancels the task.
+
+        Raises: RuntimeStopped: the host has not started.
         """
-        return on_loop(self._crossing.loop, function)
+        return self._crossing.host_loop.on_loop(function)
 
     async def __aenter__(self) -> Self:
         return await self.start()

@@ -1,87 +1,87 @@
-"""The other direction: code of asyncio's, called from the runtime."""
+"""The other direction: the host's loop as the runtime uses it, and its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from contextvars import copy_context
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial, wraps
+from typing import Final, ParamSpec, TypeVar
+from weakref import finalize, ref
 
-import trio
-from outcome import Error, Outcome, Value
-from trio.lowlevel import Abort, checkpoint_if_cancelled, current_task, reschedule, wait_task_rescheduled
-
+from actrio.agents.tools import Loop, TaskLost, open_loop
+from actrio.hosts._bridge import Bridge
 from actrio.hosts._errors import RuntimeStopped
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+NEVER_S: Final = 3e9  # seconds, about a hundred years
 
-class _Errand:
-    """One coroutine of asyncio that a task of Trio waits for."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[[], Awaitable[Any]]) -> None:
+class HostLoop:
+    """The loop that a host was started in.
+
+    What runs in the runtime gets it as what it would else open for itself, :func:`open_loop`.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, bridge: Bridge) -> None:
         self._loop = loop
-        self._function = function
-        self._context = copy_context()
-        self._token = trio.lowlevel.current_trio_token()
-        self._waiting = current_task()
-        self._task: asyncio.Task[Any] | None = None
-        self._raise_cancel: Callable[[], Any] | None = None
+        self._inside: Loop | None = None
+        bridge.shared[open_loop] = self._open
+        # A loop tells nobody when it is closed, but it drops what it was to call.
+        never = _Never()
+        self._closed = finalize(never, _loop_closed, ref(bridge), ref(self))
+        self._closed.atexit = False
+        self._timer = ref(loop.call_later(NEVER_S, never))  # the loop alone holds it
 
-    async def wait(self) -> Any:
-        """In Trio: have it done. Cancelled, it cancels the coroutine, and is through when that has ended."""
-        await checkpoint_if_cancelled()
-        self._post(self._start)
-        result: Outcome[Any] = await wait_task_rescheduled(self._abort)
-        if self._raise_cancel is not None and isinstance(result, Error):
-            self._raise_cancel()
-        return result.unwrap()
-
-    def _abort(self, raise_cancel: Callable[[], Any]) -> Abort:
-        self._raise_cancel = raise_cancel
+    @asynccontextmanager
+    async def _open(self) -> AsyncGenerator[Loop]:
+        self._inside = Loop(self._loop)
         try:
-            self._post(self._cancel)
-        except RuntimeStopped:
-            return Abort.SUCCEEDED
-        return Abort.FAILED
+            yield self._inside
+        finally:
+            with suppress(RuntimeError):  # it is closed
+                self._loop.call_soon_threadsafe(self.forget)
 
-    def _post(self, function: Callable[[], object]) -> None:
-        try:
-            self._loop.call_soon_threadsafe(function)
-        except RuntimeError:
-            raise RuntimeStopped("the asyncio loop that it was to use is closed") from None
+    def forget(self) -> None:
+        """In the loop: the runtime has ended, so that nobody need be told of the loop's end."""
+        self._closed.detach()
+        timer = self._timer()
+        if timer is not None:
+            timer.cancel()
 
-    # In asyncio
+    def lose(self) -> None:
+        """In Trio: it is closed."""
+        if self._inside is not None:
+            self._inside.lose()
 
-    def _start(self) -> None:
-        self._task = self._loop.create_task(self._run(), context=self._context)
-        self._task.add_done_callback(self._tell)  # a task that is cancelled before its first step runs nothing
+    def on_loop(self, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        """A function for the runtime that runs one of asyncio's here."""
 
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        @wraps(function)
+        async def on_its_loop(*args: P.args, **kwargs: P.kwargs) -> T:
+            if self._inside is None:
+                raise RuntimeStopped("it has not been started")
+            try:
+                return await self._inside.run(partial(function, *args, **kwargs))
+            except TaskLost as lost:
+                raise RuntimeStopped(lost.reason) from None
 
-    async def _run(self) -> Any:
-        return await self._function()
-
-    def _tell(self, task: asyncio.Task[Any]) -> None:
-        result: Outcome[Any]
-        if task.cancelled():
-            result = Error(RuntimeStopped("the asyncio task was cancelled"))
-        else:
-            error = task.exception()
-            result = Value(task.result()) if error is None else Error(error)
-        with suppress(trio.RunFinishedError):  # then nobody waits any more
-            self._token.run_sync_soon(reschedule, self._waiting, Value(result))
+        return on_its_loop
 
 
-def on_loop(loop: asyncio.AbstractEventLoop, function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
-    """A function for the runtime that runs one of asyncio's in its loop."""
+class _Never:
+    """What a loop never comes to call."""
 
-    @wraps(function)
-    async def on_its_loop(*args: P.args, **kwargs: P.kwargs) -> T:
-        result: T = await _Errand(loop, lambda: function(*args, **kwargs)).wait()
-        return result
+    __slots__ = ("__weakref__",)
 
-    return on_its_loop
+    def __call__(self) -> None:
+        """In a hundred years."""
+
+
+def _loop_closed(to_bridge: "ref[Bridge]", to_loop: "ref[HostLoop]") -> None:
+    """In whatever thread closed it: nobody is there any more to wait for the runtime, or to stop it."""
+    bridge, loop = to_bridge(), to_loop()
+    if bridge is not None:
+        if loop is not None:
+            bridge.post(loop.lose)
+        bridge.stop_soon(at_once=True)

@@ -2,6 +2,8 @@
 """What a host can do with its runtime, from a thread."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Literal, ParamSpec, TypeVar, TypeVarTuple, Unpack, overload
 
 import actrio.agents as native
@@ -13,6 +15,7 @@ from actrio.hosts._errors import RuntimeStopped
 from actrio.hosts._streams import pump
 from actrio.hosts.blocking._crossing import Crossing, Reader
 from actrio.hosts.blocking._refs import ActorRef, AgentRef, SupervisorRef, unwrap, wrap
+from actrio.hosts.blocking._topic import Topic
 from actrio.hosts.blocking._turn import Run
 from actrio.mailbox import Inbox, Lagged
 
@@ -74,6 +77,15 @@ class Calls:
         """As :meth:`AgentRef.run`: ``for piece in host.run(writer, "Hello.").text()``."""
         return ref.run(content, conversation=conversation, budget=budget, on_leave=on_leave)
 
+    def turn(
+        self, begin: Callable[P, AbstractAsyncContextManager[native.Turn[OutputT]]], *args: P.args, **kwargs: P.kwargs
+    ) -> Run[OutputT]:
+        """A turn that a function of the runtime's opens: ``host.turn(client.run, "writer", "Hello.")``.
+
+        For what has a ``run`` of its own, such as a client of a gateway, or a native ref. Else as :meth:`run`.
+        """
+        return Run(self._crossing, partial(begin, *args, **kwargs))
+
     def batch(
         self, ref: AgentRef[OutputT], inputs: Iterable[Content], **options: Unpack[BatchOptions]
     ) -> list[Outcome[Reply[OutputT]]]:
@@ -94,6 +106,10 @@ class Calls:
         """The living actor of that name; an :class:`AgentRef` if it is an agent. Raises: UnknownActor."""
         found: ActorRef[Any] = wrap(self._crossing, self._crossing.do(self.runtime.find, name))
         return found
+
+    def topic(self, name: str, message_type: type[T]) -> Topic[T]:
+        """The topic of that name, made when first asked for. Raises: WrongTopicType."""
+        return Topic(self._crossing, self._crossing.do(self.runtime.topic, name, message_type))
 
     def dead_letters(self, policy: Literal["lag", "disconnect"] = "lag") -> Reader[DeadLetter | Lagged]:
         """Messages that ended unhandled, with reasons. As :meth:`actrio.Runtime.dead_letters`."""

@@ -2,9 +2,8 @@
 
 import sys
 import threading
-from _thread import allocate_lock
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from math import inf
 from time import monotonic
@@ -17,9 +16,12 @@ from actrio.hosts._bridge import Bridge, Setup
 from actrio.hosts._call import Call
 from actrio.hosts._errors import RuntimeStopped, WrongHost
 from actrio.hosts._thread import RuntimeThread
+from actrio.hosts.blocking._waker import Waker, make_waker
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+SPARE_WAKERS = 32  # kept by a host for the next calls
 
 _deadline: ContextVar[float] = ContextVar("actrio_host_deadline", default=inf)  # by time.monotonic
 
@@ -40,23 +42,25 @@ def fail_after(seconds: float) -> Generator[None]:
 class BlockingCall(Call):
     """A call that a thread waits for."""
 
-    __slots__ = ("_lock",)
+    __slots__ = ("waker",)
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, crossing: "Crossing", *args: Any) -> None:
+        super().__init__(crossing.bridge, *args)
         self.deadline = _deadline.get()
-        self._lock = allocate_lock()
-        self._lock.acquire()
+        spare = crossing.spare
+        try:
+            self.waker: Waker = spare.pop()
+        except IndexError:
+            self.waker = make_waker()
 
     def wake(self) -> None:
-        with suppress(RuntimeError):  # a wake-up that nobody needed is still there
-            self._lock.release()
+        self.waker.wake()
 
     def wait(self) -> None:
         """Wait for an item, or the end. An exception in a signal handler comes out of it, and changes nothing."""
         while not self.items and not self.done:
             if self.must_wait():
-                self._lock.acquire()
+                self.waker.sleep()
 
     def wait_done(self) -> None:
         """Wait for the end. What a signal handler raises, such as Ctrl-C, cancels the call; a second one leaves it."""
@@ -79,6 +83,7 @@ class Crossing:
         self._bridge = Bridge(setup, options)
         self._bridge.ended = "it has not been started"
         self._thread: RuntimeThread | None = None
+        self.spare: list[Waker] = []  # of calls that are over
         finalize(self, self._bridge.stop_soon, at_once=True).atexit = False  # of a host that was dropped
 
     @property
@@ -93,7 +98,7 @@ class Crossing:
             raise RuntimeStopped("it was started before. Make a new host")
         bridge = self._bridge
         bridge.ended = None
-        ready = BlockingCall(bridge, _nothing)
+        ready = BlockingCall(self, _nothing)
         bridge.open.add(ready)
         self._thread = RuntimeThread(bridge, ready)
         self._thread.start()
@@ -123,24 +128,25 @@ class Crossing:
     def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an async function in the runtime."""
         _check(getattr(function, "__name__", "call"))
-        call = BlockingCall(self._bridge, function, args, kwargs)
-        self._bridge.send(call)
-        call.wait_done()
-        result: T = call.result()
+        result: T = self._through(BlockingCall(self, function, args, kwargs))
         return result
 
     def do(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in the runtime's thread that is not async."""
         _check(getattr(function, "__name__", "call"))
-        call = BlockingCall(self._bridge, _do, (function, args, kwargs))
+        result: T = self._through(BlockingCall(self, _do, (function, args, kwargs)))
+        return result
+
+    def _through(self, call: BlockingCall) -> Any:
         self._bridge.send(call)
         call.wait_done()
-        result: T = call.result()
-        return result
+        if len(self.spare) < SPARE_WAKERS:
+            self.spare.append(call.waker)
+        return call.result()
 
     def read(self, function: Callable[..., Any], *args: Any) -> "Reader[Any]":
         """What an async function of a call, and more arguments, puts into that call."""
-        return Reader(self._bridge, function, args)
+        return Reader(self, function, args)
 
 
 class Reader(Generic[T]):
@@ -153,10 +159,10 @@ class Reader(Generic[T]):
     Raises, after all items: what ended the source early, once; RuntimeStopped.
     """
 
-    __slots__ = ("_arguments", "_bridge", "_call", "_function", "_reading", "_told")
+    __slots__ = ("_arguments", "_call", "_crossing", "_function", "_reading", "_told")
 
-    def __init__(self, bridge: Bridge, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self._bridge = bridge
+    def __init__(self, crossing: Crossing, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._crossing = crossing
         self._function = function
         self._arguments = args
         self._call: BlockingCall | None = None
@@ -172,6 +178,8 @@ class Reader(Generic[T]):
             if not call.items:
                 _check("next")
                 call.wait()
+                if call.done:
+                    call.wake()  # another thread may wait in close() or leave(), and the end wakes one
             if call.items:
                 item: T = call.take()
                 return item
@@ -179,10 +187,11 @@ class Reader(Generic[T]):
         raise StopIteration
 
     def _open(self) -> BlockingCall:
-        call = BlockingCall(self._bridge, self._function)
+        bridge = self._crossing.bridge
+        call = BlockingCall(self._crossing, self._function)
         call.args = (call, *self._arguments)
         self._arguments = ()
-        self._bridge.send(call)
+        bridge.send(call)
         self._call = call
         return call
 
@@ -200,12 +209,14 @@ class Reader(Generic[T]):
         elif not self._call.done:
             self._call.cancel()
             self._call.wait_done()
+            self._call.wake()  # another thread may wait for an item
 
     def leave(self) -> None:
         """Let the source end in its own way, and wait until it has. Raises what it raises."""
         if self._call is not None:
             self._call.release()
             self._call.wait_done()
+            self._call.wake()
             self._end()
 
     def __enter__(self) -> Self:

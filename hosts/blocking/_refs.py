@@ -14,6 +14,7 @@ from actrio.agents import AgentMetrics, Budget, Conversation, ConversationSummar
 from actrio.agents._prompt import Content
 from actrio.agents.batch import BatchOptions, Outcome, Sequence
 from actrio.agents.tools import Tool
+from actrio.hosts.blocking._batch import Batch
 from actrio.hosts.blocking._crossing import Crossing
 from actrio.hosts.blocking._turn import Run, Turn
 from actrio.mailbox import Request
@@ -184,6 +185,15 @@ class AgentRef(ActorRef[native.Prompt], Generic[OutputT]):
         of Trio's.
         """
         return self._crossing.call(self._agent.batch, inputs, **options)
+
+    def open_batch(
+        self, inputs: Iterable[Content] | AsyncIterable[Content] = (), **options: Unpack[BatchOptions]
+    ) -> Batch[Content, Reply[OutputT]]:
+        """The same to read as outcomes come, and to add to: ``with ref.open_batch(...) as batch``.
+
+        As :meth:`actrio.AgentRef.open_batch`; the inputs as in :meth:`batch`.
+        """
+        return Batch(self._crossing, partial(self._agent.open_batch, inputs, **options))
 
     def sequence(
         self, messages: Iterable[Content] | AsyncIterable[Content], *, conversation: str | None = None

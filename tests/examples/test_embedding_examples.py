@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import runpy
 import socket
 import subprocess
@@ -145,6 +146,15 @@ def test_the_script_prints_what_its_docstring_says(capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == "Hello from a thread.\ntoo slow\n"
 
 
+def test_the_qt_application_streams_into_its_window_and_quits() -> None:
+    pytest.importorskip("PySide6.QtWidgets", reason="Qt cannot be loaded here", exc_type=ImportError)
+    done = subprocess.run(
+        [sys.executable, FOLDER / "qt_app.py"],
+        check=False, capture_output=True, text=True, timeout=60, env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+    )  # fmt: skip
+    assert (done.stdout, done.stderr, done.returncode) == ("Hello from Qt.\ncancelled\n", "", 0)
+
+
 def test_the_notebook_runs_in_a_kernel() -> None:
     program = """
         import json, sys, nbclient, nbformat
@@ -167,4 +177,6 @@ def test_an_example_is_short(example: Path) -> None:
 
 
 def test_every_example_is_run() -> None:
-    assert {path.stem for path in FOLDER.iterdir() if path.is_file()} == {*ASGI, "flask_app", "notebook", "script"}
+    assert {path.stem for path in FOLDER.iterdir() if path.is_file()} == {
+        *ASGI, "flask_app", "notebook", "qt_app", "script",
+    }  # fmt: skip

@@ -1,6 +1,7 @@
 """Actors that the tests of hosts talk to, and the loops they run on."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from typing import Any, Final, TypeVar
@@ -78,6 +79,14 @@ class Desk(actrio.Actor):
 def chatty(pieces: int = 3) -> actrio.ScriptedProvider:
     """A model that says that many words, again and again, as fast as it can."""
     return actrio.ScriptedProvider(" ".join(["word"] * pieces), cycle=True)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what the runtime is about to do."""
+    patience = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < patience
+        await asyncio.sleep(0.001)
 
 
 def run_asyncio(main: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -9,6 +9,7 @@ import pytest
 
 import actrio
 import actrio.agents
+import actrio.agents.batch
 import actrio.hosts.asyncio as on_asyncio
 from actrio.hosts import blocking
 from tests.hosts.unasync import HOSTS, MADE, unasync
@@ -18,24 +19,28 @@ INSIDE: Final = {
     "Runtime": {
         "bury", "clock", "counts_of", "fail", "forget", "log", "make_family", "make_node", "make_ref", "note",
         "nursery", "pool", "random", "resources", "restarts", "share", "shut_down", "spawn_under", "start",
-        "stop_soon", "topic",
+        "stop_soon",
     },
     "ActorRef": {"notify"},
     "SupervisorRef": {"notify", "ask", "tell", "tell_nowait"},
     "AgentRef": {
-        "account", "accounts", "conversations", "counts", "logs", "make_log", "notify", "open_batch", "running",
+        "account", "accounts", "conversations", "counts", "logs", "make_log", "notify", "running",
     },
     "Turn": {"log"},
     "Conversation": set[str](),
+    "Batch": {"begin", "close", "save", "take_no_more"},
+    "Topic": set[str](),
 }  # fmt: skip
 # What only hosts have.
 OUTSIDE: Final = {
-    "Runtime": {"batch", "call", "on_loop", "run", "runtime", "start", "stop"},
+    "Runtime": {"batch", "call", "on_loop", "run", "runtime", "start", "stop", "turn"},
     "ActorRef": {"native"},
     "SupervisorRef": {"native", "ask", "tell", "tell_nowait"},
     "AgentRef": {"native"},
     "Turn": set[str](),
     "Conversation": set[str](),
+    "Batch": set[str](),
+    "Topic": set[str](),
 }
 PAIRS: Final = [
     (native, getattr(package, face))
@@ -47,6 +52,8 @@ PAIRS: Final = [
         (actrio.AgentRef, "AgentRef"),
         (actrio.Turn, "Turn"),
         (actrio.agents.Conversation, "RemoteConversation"),
+        (actrio.agents.batch.Batch, "Batch"),
+        (actrio.Topic, "Topic"),
     ]
 ]
 
@@ -74,7 +81,7 @@ def test_a_method_takes_what_the_runtimes_own_takes(native: type, face: type) ->
 
 @pytest.mark.parametrize("name", blocking.__all__)
 def test_the_two_hosts_have_the_same_methods(name: str) -> None:
-    if name not in {"fail_after", "Reader"}:
+    if name not in {"fail_after", "Reader", "Listener"}:
         assert public(getattr(blocking, name)) == public(getattr(on_asyncio, name)) - {"on_loop"}
 
 

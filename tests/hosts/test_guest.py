@@ -55,6 +55,16 @@ def test_calls_run_in_the_loops_thread_and_it_is_told_what_came_of_them() -> Non
         host.soon(trio.sleep, 0)
 
 
+def test_calls_may_come_as_soon_as_it_is_started() -> None:
+    loop = Loop()
+    host = loop.start(desk_of)
+    host.soon(trio.sleep, 0, then=loop.told.append)
+    loop.run_until(lambda: len(loop.told) == 2)
+    assert all(isinstance(told, Value) for told in loop.told)
+    host.stop()
+    loop.run_until(lambda: loop.end)
+
+
 def test_a_call_that_is_cancelled_or_outlived_is_told_so() -> None:
     loop, wait = Loop(), Wait()
     host = loop.start(desk_of)

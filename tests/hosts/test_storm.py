@@ -1,6 +1,7 @@
 """Threads and tasks ask, stream, cancel, time out and drop iterators at random while actors restart."""
 
 import asyncio
+import logging
 import os
 import time
 from collections import Counter
@@ -9,12 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Any, Final
 
+import pytest
 import trio
 
 import actrio
 from actrio.hosts import AsyncioHost, Host, fail_after
-from actrio.hosts.asyncio import ActorRef, AgentRef
+from actrio.hosts.asyncio import ActorRef, AgentRef, Mode
 from tests.hosts.desk import Crash, Desk, Echo, Wait, chatty
+
+_log = logging.getLogger(__name__)
 
 SECONDS: Final = float(os.environ.get("ACTRIO_STORM_S", "3"))
 THREADS: Final = 50
@@ -44,7 +48,7 @@ def one_of_a_thread(host: Host, random: Random) -> str:
     elif kind == "time out":
         with fail_after(random.random() / 50):
             desk.ask(Wait())
-    elif random.random() < 0.01:
+    elif random.random() < 0.05:
         desk.tell(Crash())
     return kind
 
@@ -59,6 +63,8 @@ async def one_of_a_task(host: AsyncioHost, random: Random) -> str:
         "turn": lambda: enter(writer),
         "time out": lambda: asyncio.wait_for(desk.ask(Wait()), random.random() / 50),
         "cancel": lambda: cancel(desk, random),
+        "errand": lambda: host.call(host.on_loop(asyncio.sleep), random.random() / 100),
+        "crash": lambda: crash(desk, random),
     }
     kind = random.choice(list(kinds))
     await kinds[kind]()
@@ -81,6 +87,11 @@ async def cancel(desk: ActorRef[Any], random: Random) -> None:
     await task
 
 
+async def crash(desk: ActorRef[Any], random: Random) -> None:
+    if random.random() < 0.05:
+        await desk.tell(Crash())
+
+
 def thread(host: Host, seed: int, end: float) -> Counter[str]:
     ended, random = Counter[str](), Random(seed)
     while time.monotonic() < end:
@@ -101,11 +112,12 @@ async def task(host: AsyncioHost, seed: int, end: float) -> Counter[str]:
     return ended
 
 
-async def tasks(end: float) -> Counter[str]:
-    async with AsyncioHost(setup, intensity=10**6) as host:
+async def tasks(end: float, mode: Mode) -> Counter[str]:
+    async with AsyncioHost(setup, mode=mode, intensity=10**6) as host:
         ended = await asyncio.gather(*(task(host, seed, end) for seed in range(TASKS)))
         await host.call(settle, host.runtime)
-        return sum(ended, Counter[str]())
+        assert not host._crossing.bridge.open
+        return sum(ended, Counter(restarts=host.runtime.restarts))
 
 
 async def settle(runtime: actrio.Runtime) -> None:
@@ -116,12 +128,17 @@ async def settle(runtime: actrio.Runtime) -> None:
     assert totals.balanced
 
 
-def test_in_a_storm_every_call_ends_and_nothing_is_left() -> None:
+@pytest.mark.parametrize("mode", ["thread", "guest"])
+def test_in_a_storm_every_call_ends_and_nothing_is_left(mode: Mode) -> None:
     end = time.monotonic() + SECONDS
     with Host(setup, intensity=10**6) as host, ThreadPoolExecutor(THREADS + 1) as pool:
-        beside = pool.submit(asyncio.run, tasks(end))
+        beside = pool.submit(asyncio.run, tasks(end, mode))
         ended = sum(pool.map(lambda seed: thread(host, seed, end), range(THREADS)), Counter[str]())
-        ended += beside.result()
         host.call(settle, host.runtime)
         assert not host._crossing.bridge.open
-    assert {"ask", "stream", "drop", "turn", "TimeoutError", "TooSlowError", "CancelledError"} <= set(ended)
+        ended["restarts"] += host.runtime.restarts
+        in_asyncio = beside.result()
+    _log.info("%g s, threads: %s, tasks: %s", SECONDS, dict(ended), dict(in_asyncio))
+    assert {"ask", "stream", "drop", "turn", "TooSlowError", "restarts"} <= set(ended)
+    done = {"ask", "stream", "drop", "turn", "errand", "TimeoutError", "CancelledError", "restarts"}
+    assert done <= set(in_asyncio)

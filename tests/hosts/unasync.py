@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Final
 
 HOSTS: Final = Path(__file__).parents[2] / "hosts"
-MADE: Final = ("_calls.py", "_refs.py", "_turn.py")
+MADE: Final = ("_batch.py", "_calls.py", "_refs.py", "_topic.py", "_turn.py")
 
 _CHANGES: Final = [
     (r"\basync (def|for|with) ", r"\1 "),
     (r"\bawait ", ""),
     (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
+    (r"\bStopAsyncIteration\b", "StopIteration"),
     (r"(ignore\[overload-overlap\])", r"\1  # pyright: ignore[reportOverlappingOverload]"),
     (r" *# noqa: ASYNC102.*", ""),
     (r"from asyncio\b", "from a thread"),

@@ -8,7 +8,8 @@ from typing import Any
 import trio
 
 from actrio.agents.tools import Tool, Toolbox, ToolCounts, ToolUse, Verdict, Workers, open_workers
-from actrio.agents.tools._toolbox import no_workers
+from actrio.agents.tools._run import Share
+from actrio.agents.tools._toolbox import share_nothing
 from actrio.providers import ToolCall
 
 PATIENCE = 30  # seconds after which a test with threads or processes has failed; none waits for it
@@ -53,10 +54,10 @@ class Notes:
 class Bench:
     """Tools, and what became of their calls."""
 
-    def __init__(self, *tools: Tool[..., Any], open_workers: Callable[[], Awaitable[Workers]] = no_workers) -> None:
+    def __init__(self, *tools: Tool[..., Any], share: Share = share_nothing) -> None:
         self.counts = ToolCounts()
         self.turn = Notes()
-        self.box = Toolbox("a", tools, {}, self.counts, open_workers)
+        self.box = Toolbox("a", tools, {}, self.counts, share)
 
     async def call(self, name: str, arguments: str = "{}") -> ToolUse:
         call = ToolCall(f"c{len(self.turn.started)}", name, arguments)
@@ -74,7 +75,8 @@ async def with_processes(*tools: Tool[..., Any]) -> AsyncGenerator[Bench]:
     """Tools that run in processes, which are gone after the block."""
     async with open_workers() as workers:
 
-        async def these() -> Workers:
+        async def share(key: object, _: object) -> Workers:
+            assert key is open_workers
             return workers
 
-        yield Bench(*tools, open_workers=these)
+        yield Bench(*tools, share=share)

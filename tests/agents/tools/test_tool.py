@@ -213,10 +213,18 @@ def named(name: str) -> Callable[[], Tool[..., Any]]:
         (lambda: tool(attempts=0)(double.function), "attempts=0 must be at least 1"),
         (lambda: tool(max_concurrent=-1)(double.function), "max_concurrent=-1 must be at least 1"),
         (lambda: tool(run_in="thread")(double.function), "it is async, so it runs in the agent's own run"),
-        (lambda: tool(run_in="trio")(halve.function), "it is not async, so it runs in a thread or process"),
+        (
+            lambda: tool(run_in="process")(double.function),
+            "on an asyncio loop with run_in='asyncio', not",
+        ),
+        (
+            lambda: tool(run_in="trio")(halve.function),
+            "not async, so it runs in a thread, or with",
+        ),
+        (lambda: tool(run_in="asyncio")(halve.function), "it is not async, so it runs in a thread"),
         (
             lambda: tool(run_in=cast("Any", "cloud"))(halve.function),
-            "run_in='cloud' is none of 'trio', 'thread', 'process'",
+            "run_in='cloud' is none of 'trio', 'asyncio', 'thread', 'process'",
         ),
         (lambda: tool(cast("Any", 5)), "it is no function"),
     ],

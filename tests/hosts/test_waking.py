@@ -1,0 +1,124 @@
+"""Who sleeps until the runtime has something is woken, and what it sleeps on is not left behind."""
+
+import errno
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from outcome import Outcome
+
+import actrio
+from actrio.hosts import GuestHost, Host
+from actrio.hosts.blocking._crossing import SPARE_WAKERS
+from actrio.hosts.blocking._waker import EventWaker, LockWaker, Waker, make_waker
+from actrio.providers import Stall
+from tests.hosts.desk import Desk, Echo
+
+PATIENCE = 5  # seconds
+
+linux = pytest.mark.skipif(not hasattr(os, "eventfd"), reason="only Linux has eventfd")
+WAKERS = [pytest.param(EventWaker, marks=linux), LockWaker]
+
+
+def descriptors() -> int:
+    """How many eventfds this process has open."""
+    links = [one for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    return sum(str(one.readlink()) == "anon_inode:[eventfd]" for one in links)
+
+
+async def double(number: int) -> int:
+    return 2 * number
+
+
+@pytest.mark.parametrize("kind", WAKERS)
+def test_a_sleeper_is_woken_and_one_wake_up_is_kept(kind: Callable[[], Waker]) -> None:
+    waker = kind()
+    waker.wake()
+    waker.wake()
+    waker.sleep()
+    sleeper = threading.Thread(target=waker.sleep)
+    sleeper.start()
+    assert sleeper.is_alive()
+    waker.wake()
+    sleeper.join(PATIENCE)
+    assert not sleeper.is_alive()
+
+
+@linux
+def test_a_process_that_may_open_no_more_descriptors_sleeps_on_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "eventfd", full)
+    assert isinstance(make_waker(), LockWaker)
+    with Host() as host:
+        assert host.spawn(Desk).ask(Echo(3)) == 3
+
+
+@linux
+@pytest.mark.skipif(sys.platform != "linux", reason="counts them in /proc")
+def test_a_host_keeps_few_descriptors_for_its_next_calls_and_none_when_it_is_gone() -> None:
+    before = descriptors()
+    host = Host().start()
+    gate = threading.Barrier(SPARE_WAKERS + 9)
+
+    def call(host: Host, number: int) -> None:
+        gate.wait(PATIENCE)
+        assert host.call(double, number) == 2 * number
+
+    threads = [threading.Thread(target=call, args=(host, number)) for number in range(SPARE_WAKERS + 8)]
+    for thread in threads:
+        thread.start()
+    gate.wait(PATIENCE)
+    for thread in threads:
+        thread.join(PATIENCE)
+    kept = descriptors() - before
+    assert 0 < kept <= SPARE_WAKERS + 3  # of threads that end at the same time, some may find room that is no more
+    for number in range(100):
+        host.call(double, number)
+    assert descriptors() - before <= kept
+    host.stop()
+    del host, threads, thread
+    assert descriptors() == before
+
+
+def test_a_reader_that_another_thread_closes_ends_for_both() -> None:
+    with Host() as host:
+        writer = host.spawn(actrio.Agent("writer", model=actrio.ScriptedProvider(Stall(2))))
+        reader = host.run(writer, "Begin.").text()
+        two, got = threading.Event(), list[str]()
+
+        def read() -> None:
+            for piece in reader:
+                got.append(piece)
+                if len(got) == 2:
+                    two.set()
+
+        reading = threading.Thread(target=read)
+        closing = threading.Thread(target=reader.close, daemon=True)
+        reading.start()
+        assert two.wait(PATIENCE)
+        closing.start()
+        closing.join(PATIENCE)
+        reading.join(PATIENCE)
+        assert not closing.is_alive()
+        assert not reading.is_alive()
+
+
+@pytest.mark.parametrize("pause", [False, True], ids=["at once", "when Trio sleeps"])
+def test_a_guest_answers_calls_from_its_start_on(pause: bool) -> None:
+    loop, told, ended = SimpleQueue[Callable[[], object]](), list[Outcome[Any]](), list[Outcome[Any]]()
+    host = GuestHost(run_sync_soon=loop.put).start(ended=ended.append)
+    for number in range(5):
+        host.soon(double, number, then=told.append)
+        while len(told) <= number or (pause and not loop.empty()):
+            loop.get(timeout=PATIENCE)()
+    assert [one.unwrap() for one in told] == [0, 2, 4, 6, 8]
+    host.stop()
+    while not ended:
+        loop.get(timeout=PATIENCE)()
