@@ -1,9 +1,10 @@
 """The tasks that run class actors' handlers.
 
-An actor with nothing to do has no task: it is a record with a mailbox. When mail comes it joins the run queue, and the
-one worker that *dispatches* takes it and runs its handlers. A handler that never suspends costs no task switch at all.
-One that suspends keeps its worker as its own task until it ends; the role of dispatcher goes to an idle worker or a new
-one. So there are as many tasks as handlers suspended at once, and one more.
+An actor with nothing to do has no task: it is a record with a mailbox. When mail comes it joins the run queue, and a
+worker that *dispatches* takes it and runs its handlers. A handler that never suspends costs no task switch at all. One
+that suspends keeps its worker as its own task until it ends; its role of dispatcher goes to an idle worker or a new
+one, and while more waits, to two: if all of it suspends, a burst of messages begins in a fraction of as many passes of
+Trio's loop. So there are as many tasks as handlers suspended at once, and some more.
 
 A Ctrl-C may strike anywhere in here, as in any user code. Each step that moves a message is protected on its own, so a
 message is at worst left in hand by nobody; ending its actor accounts for that.
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 BUDGET = 1_000  # messages, and
 TIME_BUDGET = 0.001  # seconds, that are handled before other tasks of the program run
+DISPATCHERS = 8  # at once; with more a burst of turns begins sooner, and keeps other tasks waiting longer
 IDLE_WORKERS = 32  # kept for the next suspended handlers; more end themselves
 
 _RUNNING = State.RUNNING
@@ -43,8 +45,8 @@ _ENDED = object()
 class Pool:
     """The run queue and its workers.
 
-    Invariants: at most one worker has the role of dispatcher, and ``dispatching`` says whether one has; while ``ready``
-    is not empty, one has it, and it is running or rescheduled; a cell is in ``ready`` at most once.
+    Invariants: ``dispatching`` is how many workers have the role of dispatcher; while ``ready`` is not empty, one has
+    it that is running or rescheduled; a cell is in ``ready`` at most once.
     """
 
     __slots__ = ("clock", "closed", "dispatching", "idle", "nursery", "ready", "workers")
@@ -54,15 +56,15 @@ class Pool:
         self.clock: Callable[[], float] = clock
         self.ready: deque[Cell] = deque()
         self.idle: list[Worker] = []  # parked, without the role
-        self.dispatching: bool = False
+        self.dispatching: int = 0
         self.workers: int = 0
         self.closed: bool = False
 
     def appoint(self) -> None:
-        """Give the role of dispatcher, which nobody has, to an idle worker or a new one."""
+        """Give the role of dispatcher to an idle worker or a new one."""
         if self.closed:
             return
-        self.dispatching = True
+        self.dispatching += 1
         if self.idle:
             task = self.idle.pop().task
             assert task is not None
@@ -79,7 +81,7 @@ class Pool:
 class Worker:
     """One task of the pool.
 
-    Attributes: ``task``, itself; ``has_role``, whether it is the dispatcher; ``cell`` and ``envelope``, what it runs
+    Attributes: ``task``, itself; ``has_role``, whether it is a dispatcher; ``cell`` and ``envelope``, what it runs
     now, None between messages; ``budget`` and ``since``, what is left before it lets other tasks run; ``used_up``,
     whether its scope was cancelled and has to be replaced. ``depth`` is that of Working: it opens no nursery itself.
     """
@@ -147,13 +149,16 @@ class Worker:
         while not self.used_up:
             if (pool.dispatching and not self.has_role) or not ready:
                 if self.has_role:
-                    self.has_role = pool.dispatching = False
+                    self._give_up_role()
                 if self._superfluous():
                     return False
                 pool.idle.append(self)
                 await wait_task_rescheduled(self._leave_idle)
+                self.has_role = True  # it was appointed
                 self.budget, self.since = BUDGET, 0.0
-            self.has_role = pool.dispatching = True
+            elif not self.has_role:
+                self.has_role = True
+                pool.dispatching += 1
             if self.budget <= 0:
                 await checkpoint()
                 self.budget, self.since = BUDGET, 0.0
@@ -168,6 +173,10 @@ class Worker:
                 if not cell.inbox.armed:
                     cell.rearm()
         return True
+
+    def _give_up_role(self) -> None:
+        self.has_role = False
+        self.pool.dispatching -= 1
 
     def _leave_idle(self, _: object) -> Abort:
         self.pool.idle.remove(self)
@@ -248,12 +257,15 @@ class Worker:
         """Become the task of the handler that suspended, until it ends."""
         pool, envelope = self.pool, self.envelope
         assert envelope is not None
-        self.has_role = pool.dispatching = False
+        self._give_up_role()
         envelope.scope = self.scope
         if envelope.abandoned:
             self.scope.cancel()
-        cell.rearm()
-        if pool.ready and not pool.dispatching:
+        others = pool.dispatching
+        cell.rearm()  # which appoints one, if there was none and there is mail
+        waiting = len(pool.ready) and len(pool.ready) + cell.inbox.queued
+        wanted = min(others + 2, waiting, DISPATCHERS)
+        while pool.dispatching < wanted and not pool.closed:
             pool.appoint()
 
     def _succeed(self, cell: "Cell", value: object) -> None:

@@ -223,3 +223,39 @@ async def test_an_error_or_a_cancellation_leaves_no_reference_cycle(seconds: flo
             assert gc.collect() == 0
         finally:
             gc.enable()
+
+
+class Passes(trio.abc.Instrument):
+    """Counts passes of Trio's loop."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        """A pass has ended."""
+        self.count += 1
+
+
+async def test_many_handlers_that_wait_begin_in_a_few_passes_of_the_loop() -> None:
+    passes, begun = Passes(), [0]
+
+    async def begin(_: Counter) -> None:
+        begun[0] += 1
+        await trio.sleep(1)
+
+    async with open_runtime() as runtime:
+        one = await runtime.spawn(Counter, concurrency=100)
+        others = [await runtime.spawn(Counter) for _ in range(100)]
+        for ref in [one] * 100 + others:
+            ref.tell_nowait(Do(begin))
+        trio.lowlevel.add_instrument(passes)
+        try:
+            while begun[0] < 200:
+                await trio.lowlevel.checkpoint()
+        finally:
+            trio.lowlevel.remove_instrument(passes)
+        assert passes.count < 40
+        await trio.sleep(1)
+        await settle()
+        assert runtime.metrics().totals.handled == 200
+        assert runtime.metrics().workers <= 40
