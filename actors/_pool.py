@@ -127,7 +127,7 @@ class Worker:
     def _superfluous(self) -> bool:
         """Whether enough others are idle, and one of them can do what there is to do."""
         pool = self.pool
-        return len(pool.idle) >= IDLE_WORKERS and not self.has_role and (pool.dispatching or not pool.ready)
+        return len(pool.idle) >= IDLE_WORKERS and not self.has_role and (pool.dispatching > 0 or not pool.ready)
 
     def _end_message(self, error: Exception | None = None) -> None:
         """End the message whose handler suspended and then was cancelled or failed, if there is one."""

@@ -202,6 +202,10 @@ class Runtime:
             raise UnknownActor(name, tuple(sorted(self._nodes)[:20]))
         return node.ref
 
+    def names(self) -> tuple[str, ...]:
+        """The names of all living actors, those spawned first before the others."""
+        return tuple(self._nodes)
+
     def topic(self, name: str, message_type: type[T]) -> Topic[T]:
         """The topic of that name, made when first asked for. Raises: WrongTopicType."""
         topic = self._topics.get(name)

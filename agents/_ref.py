@@ -223,6 +223,11 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         return tool(name=name or f"hand_off_to_{_as_tool_name(self.name)}", description=said)(hand_off)
 
     @property
+    def description(self) -> str:
+        """What its agent is for, as the definition says; may be empty."""
+        return self._agent.description
+
+    @property
     def turns(self) -> "tuple[Turn[OutputT], ...]":
         """The turns that are at work now, the oldest first, whoever asked for them."""
         return tuple(Turn[OutputT](log) for log in self.logs)

@@ -3,44 +3,58 @@
 import re
 from collections.abc import AsyncIterable, Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Generic, Unpack
+
+from typing_extensions import TypeVar
 
 from actrio.agents import Reply, Tool, Turn, tool
+from actrio.agents._prompt import Content
 from actrio.agents.batch import Outcome, batch
+from actrio.gateway._typed import Typed
 
 if TYPE_CHECKING:
     from actrio.agents.batch._settings import BatchOptions
     from actrio.gateway._client import Client
     from actrio.gateway._frames import OnDisconnect
 
+OutputT = TypeVar("OutputT", default=Any)
 
-class RemoteAgent:
+
+class RemoteAgent(Generic[OutputT]):
     """One agent of a gateway. Made by ``client.agent("writer")``; a value, which holds nothing open."""
 
-    def __init__(self, client: "Client", name: str) -> None:
+    def __init__(self, client: "Client", name: str, output_type: type[OutputT] | None = None) -> None:
         self._client = client
+        self._typed = Typed(name, output_type)
         self.name: str = name
 
-    def run(
-        self, text: str, *, conversation: str | None = None, on_disconnect: "OnDisconnect" = "cancel"
-    ) -> AbstractAsyncContextManager[Turn[Any]]:
-        """Have it answer, and read while it does; see ``Client.run``."""
-        return self._client.run(self.name, text, conversation=conversation, on_disconnect=on_disconnect)
+    @property
+    def description(self) -> str:
+        """What it is for, as the gateway tells; empty if it does not."""
+        return next((one.description for one in self._client.agents if one.name == self.name), "")
 
-    async def ask(self, text: str, *, conversation: str | None = None) -> Reply[Any]:
+    def run(
+        self, content: Content, *, conversation: str | None = None, on_disconnect: "OnDisconnect" = "cancel"
+    ) -> AbstractAsyncContextManager[Turn[OutputT]]:
+        """Have it answer, and read while it does; see ``Client.run``."""
+        return self._client.run_as(self._typed, self.name, content, conversation, on_disconnect)
+
+    async def ask(self, content: Content, *, conversation: str | None = None) -> Reply[OutputT]:
         """Its whole answer. Cancelling this has the gateway cancel the turn.
 
         Raises:
             RemoteError: the turn failed there.
             TurnInterrupted: somebody cancelled it there.
             ConnectionLost: the connection was lost for good, or the gateway has forgotten the turn.
+            OutputMismatch: the answer is not of the output type.
+            TypeError, ValueError: the content is nothing that an agent can be asked.
         """
-        async with self.run(text, conversation=conversation) as turn:
+        async with self.run(content, conversation=conversation) as turn:
             return await turn.result()
 
     async def batch(
-        self, inputs: Iterable[str] | AsyncIterable[str], **options: "Unpack[BatchOptions]"
-    ) -> list[Outcome[Reply[Any]]]:
+        self, inputs: Iterable[Content] | AsyncIterable[Content], **options: "Unpack[BatchOptions]"
+    ) -> list[Outcome[Reply[OutputT]]]:
         """Have it answer many, and give the outcomes in their order. Options: as :func:`actrio.batch`."""
         return await batch(self.ask, inputs, **options)
 
@@ -49,13 +63,15 @@ class RemoteAgent:
     ) -> Tool[..., Any]:
         """This agent as a tool of another: its model asks with a text, and is told the answer.
 
+        Without ``description`` it is told what the gateway tells of the agent.
+
         Raises: InvalidTool: a tool cannot have that name.
         """
 
         async def ask(request: str) -> Any:
             return (await self.ask(request)).data
 
-        said = description or f"Ask {self.name}, which answers in text."
+        said = description or self.description or f"Ask {self.name}, which answers in text."
         return tool(name=name or re.sub(r"[^a-zA-Z0-9_-]", "_", self.name)[:64], description=said, timeout=timeout)(ask)
 
     def __repr__(self) -> str:

@@ -1,12 +1,15 @@
 """One client's connection, as the server sees it."""
 
 import logging
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import trio
 
 from actrio.agents import NoSuchApproval, SteeringFull, TurnEvent, TurnOver
 from actrio.gateway._access import Identity
+from actrio.gateway._answers import End, Error, Gap, GracefulDisconnect, Notice, ServerFrame, Status
+from actrio.gateway._codec import decode_client, encode
 from actrio.gateway._frames import (
     VERSION,
     Approve,
@@ -14,36 +17,27 @@ from actrio.gateway._frames import (
     Cancel,
     ClientFrame,
     Deny,
-    End,
-    Error,
-    Gap,
-    GracefulDisconnect,
     Hello,
-    Lagging,
-    Notice,
     ProtocolError,
-    Published,
     Resume,
-    ServerFrame,
-    Status,
     Steer,
     Subscribe,
     Tell,
     Unsubscribe,
     UserMessage,
-    decode_client,
-    encode,
 )
 from actrio.gateway._house import House, Refused
 from actrio.gateway._limits import Bucket
 from actrio.gateway._mapping import TurnMapping
 from actrio.gateway._requests import Request, Session
 from actrio.gateway._socket import Socket, SocketClosed
-from actrio.mailbox import Lagged, ReplayUnavailable, Subscription
+from actrio.gateway._subscriptions import Subscriptions
+from actrio.mailbox import ReplayUnavailable, Subscription
 
 _log = logging.getLogger("actrio.gateway")
 
 BATCH: Final = 512  # events that a frame may stand for
+GATHER: Final = 8  # times that others run after a frame of several pieces of text, before the next is sent
 
 NORMAL, GOING_AWAY, POLICY, FAILED = 1000, 1001, 1008, 1011  # codes of RFC 6455
 TAKEN_OVER: Final = 4000  # the session goes on in another connection
@@ -62,19 +56,20 @@ class Connection:
         self._socket = socket
         self._nursery = nursery
         self._streams: dict[str, Subscription[TurnEvent] | None] = {}  # {request id: what is followed of it}
-        self._topics: dict[str, Subscription[Any]] = {}  # {name: what is followed}
+        self._subscriptions = Subscriptions(house, socket.send, nursery)
         self._malformed = 0
         self._closing = False
         self._quiet = trio.Event()  # set when, after the goodbye, nothing is followed any more
 
-    async def run(self, identity: Identity | None) -> None:
-        """Serve it to its end. ``identity`` is who the handshake showed it to be."""
+    async def run(self, identity: Identity | None, let_in: Callable[[], None]) -> None:
+        """Serve it to its end. ``identity``: who the handshake showed it to be. ``let_in``: called once it is known."""
         try:
             if identity is not None:
                 self._attach(self._house.sessions.open(identity))
             await self._send(self._status())
             if identity is None and not await self._authenticate():
                 return
+            let_in()
             self._nursery.start_soon(self._keep_alive)
             await self._read()
         except SocketClosed as gone:
@@ -92,7 +87,8 @@ class Connection:
         if session is None:
             return Status(VERSION, authenticated=False)
         agents, topics = self._house.agents(session.identity), self._house.topics_for(session.identity)
-        return Status(VERSION, authenticated=True, session=session.id, agents=agents, topics=topics)
+        size = self._house.limits.max_frame_bytes
+        return Status(VERSION, True, session.id, agents, topics, size)
 
     async def _authenticate(self) -> bool:
         with trio.move_on_after(self._house.limits.handshake_s):
@@ -136,7 +132,7 @@ class Connection:
             return
         self._detach(at_once=False)
         other = session.attached
-        session.attached = self
+        self._house.sessions.attach(session, self)
         self.session = session
         if isinstance(other, Connection):
             other.session = None
@@ -161,7 +157,8 @@ class Connection:
 
     async def _complain(self, error: ProtocolError) -> None:
         self._malformed += 1
-        await self._send(Error("protocol", str(error)))
+        known = self.session is not None and error.request_id in self.session.requests
+        await self._send(Error("protocol", str(error), "" if known else error.request_id))
         if self._malformed > self._house.limits.max_malformed:
             await self.close(POLICY, "too many malformed frames")
             raise SocketClosed(POLICY, "too many malformed frames")
@@ -173,6 +170,7 @@ class Connection:
             frame = await self._next()
             delay = bucket.delay(trio.current_time())
             if delay:
+                self._socket.held_up(delay)
                 await trio.sleep(delay)
             if frame is not None and self.session is not None:
                 try:
@@ -188,22 +186,24 @@ class Connection:
                 await self._begin(session, frame)
             case Resume(request_id, after):
                 request = session.requests.get(request_id)
+                if request is None and session.has_forgotten(request_id):
+                    raise Refused("forgotten", "there is no such request any more, or never was", request_id)
                 if request is None:
                     raise Refused("unknown_request", "there is no such request in this session", request_id)
                 self._follow(request, after)
             case Cancel() | Steer() | Approve() | Deny():
                 await self._act(session, frame)
-            case Subscribe(topic):
-                await self._subscribe(session, topic)
-            case Unsubscribe(topic):
-                news = self._topics.get(topic)
-                if news is not None:
-                    news.close()  # not cancelled, which could cut a frame in half
+            case Subscribe():
+                await self._subscriptions.subscribe(session.identity, frame)
+            case Unsubscribe():
+                self._subscriptions.unsubscribe(frame)
             case Hello():
                 await self._hello(frame)
 
     async def _begin(self, session: Session, frame: UserMessage | Ask | Tell) -> None:
         # Sent twice after a lost connection, it is one request: at most once.
+        if frame.request_id in session.gone:
+            raise Refused("forgotten", "there was such a request, and nothing of it is kept", frame.request_id)
         request = session.requests.get(frame.request_id) or await self._house.begin(session, frame)
         self._follow(request, -1)
 
@@ -218,7 +218,7 @@ class Connection:
             elif request.turn is None:
                 await self._send(Notice("not_a_turn", "only turns of agents can be steered", frame.request_id))
             elif isinstance(frame, Steer):
-                request.turn.steer(frame.text)
+                request.steer(frame.text, frame.number)
             elif isinstance(frame, Approve):
                 request.turn.approve(frame.call_id)
             else:
@@ -264,11 +264,13 @@ class Connection:
 
     async def _stream_turn(self, request: Request, events: Subscription[TurnEvent], after: int) -> None:
         mapping = TurnMapping(request.id, request.conversation, after=after, fields=request.fields)
+        batch: list[TurnEvent] = []
         while True:
             try:
-                batch = await events.receive_batch(BATCH)
+                batch = batch or await events.receive_batch(BATCH)
             except trio.EndOfChannel:
                 return
+            joined = False
             for frame in mapping.feed(batch):
                 if isinstance(frame, End | Error):
                     await request.over.wait()
@@ -276,6 +278,28 @@ class Connection:
                     await self._send(request.end)
                 else:
                     await self._socket.send(encode(frame))
+                    joined = frame.count > 1
+            batch = await self._gather(events) if joined else []
+
+    async def _gather(self, events: Subscription[TurnEvent]) -> list[TurnEvent]:
+        """After a frame of several pieces: what comes while others run a few times, so that the next has several, too.
+
+        No timer, and no wait for the first of an answer. Nothing twice in a row is the end of it: then who brings the
+        pieces is not at hand.
+        """
+        gathered: list[TurnEvent] = []
+        times, idle = GATHER, 0
+        while times and idle < 2:
+            times -= 1
+            await trio.lowlevel.checkpoint()
+            try:
+                gathered += events.receive_batch_nowait(BATCH)
+                idle = 0
+            except trio.WouldBlock:
+                idle += 1
+            except trio.EndOfChannel:
+                break
+        return gathered
 
     async def _send_end(self, request: Request, after: int) -> None:
         end = request.end
@@ -285,40 +309,6 @@ class Connection:
             await self._send(Gap(request.id, last))
         if after < last:
             await self._send(end)
-
-    async def _subscribe(self, session: Session, name: str) -> None:
-        if name not in self._house.topics_for(session.identity):
-            await self._send(Notice("unknown_topic", f"there is no topic {name!r}"))
-        elif len(self._topics) >= self._house.limits.max_subscriptions:
-            await self._send(Notice("too_many_subscriptions", "unsubscribe from another topic first"))
-        elif name not in self._topics:
-            await self._nursery.start(self._follow_topic, name)
-            await self._send(Notice("subscribed", name))
-
-    async def _follow_topic(  # noqa: ASYNC114
-        self, name: str, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
-        try:
-            with self._house.topics[name].listen("lag", bound=self._house.limits.topic_backlog) as news:
-                self._topics[name] = news
-                task_status.started()
-                async for message in news:
-                    await self._publish(name, message)
-        except (SocketClosed, trio.ClosedResourceError):
-            pass
-        finally:
-            del self._topics[name]
-
-    async def _publish(self, name: str, message: Any) -> None:
-        if isinstance(message, Lagged):
-            await self._send(Lagging(name, message.missed))
-            return
-        data = self._house.write_registered(message)
-        if data is None:
-            _log.warning("a message of topic %s is of no registered type, or has no JSON form; it was not sent", name)
-            await self._send(Lagging(name, 1))
-        else:
-            await self._send(Published(name, data))
 
     # The end
 
@@ -342,7 +332,8 @@ class Connection:
     async def close(self, code: int, reason: str) -> None:
         """Close the socket. What is being sent is sent first, if the peer reads."""
         self._closing = True
-        for events in (*self._streams.values(), *self._topics.values()):
+        self._subscriptions.close()
+        for events in self._streams.values():
             if events is not None:
                 events.close()
         await self._socket.close(code, reason)

@@ -10,8 +10,10 @@ import trio
 from attrs import field, frozen
 from trio_websocket import ConnectionRejected, wrap_client_stream
 
+from actrio.gateway._answers import Error, Status
+from actrio.gateway._codec import MAX_ANSWER, decode_server, encode
 from actrio.gateway._errors import ConnectFailed, NotAuthorized
-from actrio.gateway._frames import VERSION, Error, Hello, ProtocolError, Status, decode_server, encode
+from actrio.gateway._frames import VERSION, Hello, ProtocolError
 from actrio.gateway._socket import QUEUE, Socket, SocketClosed, SocketReader
 
 
@@ -22,7 +24,7 @@ class Address:
     url: str
     token: str | None = field(default=None, repr=False)
     ssl_context: SSLContext | None = field(default=None, repr=False)
-    max_frame_bytes: int = 16 << 20
+    max_frame_bytes: int = MAX_ANSWER
 
     def __attrs_post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -32,14 +34,24 @@ class Address:
             raise ValueError("a token is printable ASCII text, and not empty")
 
     async def open_stream(self) -> trio.abc.Stream:
-        """A TCP connection, with TLS where the URL says so. Raises: OSError."""
+        """A TCP connection, with TLS where the URL says so. Raises: OSError, and nothing is left of it."""
         parts = urlsplit(self.url)
         host, tls = parts.hostname or "", parts.scheme == "wss"
         stream = await trio.open_tcp_stream(host, parts.port or (443 if tls else 80))
         if not tls:
             return stream
         context = self.ssl_context or create_default_context()
-        return trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
+        secure = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
+        done = False
+        try:
+            await secure.do_handshake()
+            done = True
+        except trio.BrokenResourceError as error:
+            raise OSError(f"TLS failed: {error.__cause__ or error}") from None
+        finally:
+            if not done:
+                await trio.aclose_forcefully(secure)
+        return secure
 
     async def shake_hands(self, nursery: trio.Nursery, stream: trio.abc.Stream, session: str) -> tuple[Socket, Status]:
         """A socket, and what the gateway says of itself once it knows the client. Raises: ConnectFailed."""

@@ -56,3 +56,32 @@ class EventsMissing(GatewayError):
             f"the client was away so long that the gateway had dropped what came before event {first}; raise kept_s, "
             f"kept_bytes or kept_requests of its GatewayLimits"
         )
+
+
+class TooLarge(GatewayError, ValueError):
+    """What was to be sent is larger than the gateway takes; nothing was. Attributes: ``size``, ``most``, in bytes."""
+
+    def __init__(self, size: int, most: int) -> None:
+        self.size = size
+        self.most = most
+        super().__init__(
+            f"a frame of {size} bytes is more than the {most} that the gateway takes; raise max_frame_bytes of its "
+            f"GatewayLimits, or give the address of a picture in place of its bytes"
+        )
+
+
+class OutputMismatch(GatewayError):
+    """An agent's answer is not of the type that it was to be read as.
+
+    Attributes: ``agent``, ``kind`` (the type), ``problem`` (``$.path: reason``), ``text`` (the answer as it came).
+    """
+
+    def __init__(self, agent: str, kind: object, problem: str, text: str) -> None:
+        self.agent = agent
+        self.kind = kind
+        self.problem = problem
+        self.text = text
+        super().__init__(
+            f"the answer of agent {agent!r} is not of output_type={getattr(kind, '__name__', kind)}: {problem}. Give "
+            f"the type that the agent has as its output, or none, to have plain data"
+        )

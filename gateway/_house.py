@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from actrio.actors import ActorRef, Runtime, Topic, UnknownActor
+from actrio.actors import ActorRef, NoHandler, Runtime, Topic, UnknownActor
 from actrio.agents import AgentRef, Turn
 from actrio.gateway._access import Gate, Identity
-from actrio.gateway._frames import AgentInfo, Ask, End, Error, Tell, UserMessage
+from actrio.gateway._answers import AgentInfo, End, Error, TurnBegan, TurnDone, TurnOutcome
+from actrio.gateway._content import content_of
+from actrio.gateway._frames import Ask, ProtocolError, Tell, UserMessage
 from actrio.gateway._limits import GatewayLimits
 from actrio.gateway._mapping import words_for
 from actrio.gateway._requests import Request, Session, Sessions, log_error
+from actrio.gateway._watchers import Watchers
 from actrio.mailbox import ActrioError, Codec, CodecError
 
 if TYPE_CHECKING:
@@ -30,12 +33,11 @@ class Refused(Exception):
 
 
 class House:
-    """See the module. Its tasks, one for each request under way, live in ``nursery``."""
+    """See the module. Its tasks, one for each request under way, live in the nursery of :meth:`live`."""
 
     def __init__(
         self,
         runtime: Runtime,
-        nursery: trio.Nursery,
         gate: Gate,
         limits: GatewayLimits,
         *,
@@ -44,22 +46,42 @@ class House:
         codec: Codec | None,
     ) -> None:
         self.runtime: Runtime = runtime
-        self.nursery: trio.Nursery = nursery
         self.gate: Gate = gate
         self.limits: GatewayLimits = limits
         self.codec: Codec | None = codec
         self.topics: Mapping[str, Topic[Any]] = {topic.name: topic for topic in topics}
         self.sessions: Sessions = Sessions(limits)
+        self.watchers: Watchers = Watchers(runtime, limits.topic_backlog)
         self.connections: set[Connection] = set()
+        self._nursery: trio.Nursery | None = None
         self.draining: bool = False
         self._expose = None if expose is None else frozenset(expose)
+
+    async def live(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:  # noqa: ASYNC114
+        """Run what clients ask for, and look after what is kept, until this is cancelled."""
+        async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._sweep)
+            self._nursery.start_soon(self.watchers.watch)
+            task_status.started()
+
+    @property
+    def nursery(self) -> trio.Nursery:
+        """Where its tasks are."""
+        assert self._nursery is not None, "it lives before connections come"
+        return self._nursery
 
     # What somebody sees
 
     def agents(self, identity: Identity) -> tuple[AgentInfo, ...]:
         """The agents that he may ask."""
-        names = sorted(self.runtime.metrics().actors if self._expose is None else self._expose)
-        return tuple([AgentInfo(name) for name in names if isinstance(self._find(identity, name), AgentRef)])
+        names = sorted(self.runtime.names() if self._expose is None else self._expose)
+        found = [(name, self.find_agent(identity, name)) for name in names]
+        return tuple([AgentInfo(name, ref.description) for name, ref in found if ref is not None])
+
+    def find_agent(self, identity: Identity, name: str) -> AgentRef[Any] | None:
+        """An agent that he may ask; of any other it is not told whether there is one."""
+        ref = self._find(identity, name)
+        return ref if isinstance(ref, AgentRef) else None  # pyright: ignore[reportUnknownVariableType] - of whatever output
 
     def topics_for(self, identity: Identity) -> tuple[str, ...]:
         """The topics that he may follow."""
@@ -81,23 +103,28 @@ class House:
     # Requests
 
     async def begin(self, session: Session, frame: UserMessage | Ask | Tell) -> Request:
-        """Take a request. Raises: Refused."""
+        """Take a request. Raises: Refused, ProtocolError."""
         if self.draining:
             raise Refused("closing", "the server is closing; ask again when it is back", frame.request_id)
         if session.running >= self.limits.max_requests:
             words = f"{self.limits.max_requests} requests of this session are under way; wait for one to end"
             raise Refused("too_many_requests", words, frame.request_id)
-        ref = self._find(session.identity, frame.agent)
-        if ref is None:
-            raise Refused("unknown_agent", "there is no such agent", frame.request_id)
         if isinstance(frame, UserMessage):
-            if not isinstance(ref, AgentRef):
-                raise Refused("unknown_agent", "there is no such agent", frame.request_id)
-            agent: AgentRef[Any] = ref  # pyright: ignore[reportUnknownVariableType] - of whatever output
-            return await self._begin_turn(session, agent, frame)
-        return self._begin_message(session, ref, frame)
+            agent = self.find_agent(session.identity, frame.agent)
+            if agent is not None:
+                return await self._begin_turn(session, agent, frame)
+        else:
+            ref = self._find(session.identity, frame.agent)
+            if ref is not None:
+                return self._begin_message(session, ref, frame)
+        raise Refused("unknown_agent", "there is no such agent", frame.request_id)
 
     async def _begin_turn(self, session: Session, ref: AgentRef[Any], frame: UserMessage) -> Request:
+        try:
+            content = content_of(frame)
+        except ProtocolError as error:
+            error.request_id = frame.request_id
+            raise
         request = Request(
             frame.request_id,
             frame.agent,
@@ -105,13 +132,15 @@ class House:
             conversation=frame.conversation,
             fields=frame.fields,
         )
+        session.begin(request)  # before anything is waited for: sent again meanwhile, it is the same request
         key = session.identity.conversation(frame.conversation)
         try:
-            async with ref.run(frame.text, conversation=key, on_leave="continue") as turn:
+            async with ref.run(content, conversation=key, on_leave="continue") as turn:
                 request.turn = turn
         except ActrioError as error:
+            session.take_back(request)
             raise Refused(*words_for(error), frame.request_id) from error
-        session.requests[request.id] = request
+        self.watchers.tell_turn(session.identity, TurnBegan(request.agent, request.id, request.conversation))
         self.nursery.start_soon(self._see_turn_through, session, request, turn)
         return request
 
@@ -122,17 +151,19 @@ class House:
             if request.on_disconnect == "cancel":
                 turn.cancel()  # if the gateway ended first
         self.sessions.ended(session, request)
+        self.watchers.tell_turn(session.identity, _done(request))
 
     def _begin_message(self, session: Session, ref: ActorRef[Any], frame: Ask | Tell) -> Request:
+        if self.codec is None:
+            words = "this gateway takes no messages: agents are asked with user_message; for messages serve(codec=...)"
+            raise Refused("unknown_type", words, frame.request_id)
         try:
-            if self.codec is None:
-                raise Refused("unknown_type", "this gateway takes no messages, only text for agents", frame.request_id)
             message = self.codec.structure(frame.message)
         except CodecError as error:
             raise Refused("bad_message", f"$.message{str(error).splitlines()[0][1:]}", frame.request_id) from error
         request = Request(frame.request_id, frame.agent, "continue" if isinstance(frame, Tell) else frame.on_disconnect)
         request.asked = trio.CancelScope()
-        session.requests[request.id] = request
+        session.begin(request)
         self.nursery.start_soon(self._carry_out, session, request, ref, message, isinstance(frame, Ask))
         return request
 
@@ -153,11 +184,23 @@ class House:
                 error = raised
         if request.asked.cancelled_caught:
             request.finish(Error("cancelled", "the request was cancelled", request.id, 0))
+        elif isinstance(error, NoHandler):
+            request.finish(Error("not_handled", self._teach(ref, error), request.id, 0))
         elif error is not None:
             request.finish(log_error(Error(*words_for(error), request.id, 0), error))
         else:
             request.finish(End(request.id, 0, data=data))
         self.sessions.ended(session, request)
+
+    def _teach(self, ref: ActorRef[Any], error: NoHandler) -> str:
+        """What to send instead, as far as clients know of it."""
+        known = {} if self.codec is None else {kind.__name__: tag for kind, tag in self.codec.tags.items()}
+        taken = sorted(known[name] for name in error.handled_types if name in known)
+        if isinstance(ref, AgentRef):
+            return "an agent takes no such messages; it is asked with user_message"
+        if not taken:
+            return "this actor takes no messages that the gateway knows"
+        return f"this actor takes no {known.get(error.message_type, 'such')}; it takes: {', '.join(taken)}"
 
     def _write(self, reply: object) -> Any:
         assert self.codec is not None, "a message was read with it"
@@ -176,22 +219,30 @@ class House:
 
     def left(self, session: Session, *, at_once: bool) -> None:
         """The connection of a session has ended: what ends with it does so, soon or at once."""
-        self.sessions.leave(session)
+        self.sessions.leave(session, for_good=at_once)
         doomed = [one for one in session.requests.values() if one.on_disconnect == "cancel" and not one.over.is_set()]
         if at_once:
             for request in doomed:
                 request.cancel()
-        elif doomed:
-            self.nursery.start_soon(self._linger, session, doomed)
+        elif doomed and not session.lingering:
+            session.lingering = True
+            self.nursery.start_soon(self._linger, session)
 
-    async def _linger(self, session: Session, doomed: list[Request]) -> None:
-        await trio.sleep(self.limits.linger_s)
-        if session.attached is None:
-            for request in doomed:
-                request.cancel()
+    async def _linger(self, session: Session) -> None:
+        # One task a session, however often its client comes and goes.
+        try:
+            while session.attached is None:
+                left = session.left_at + self.limits.linger_s - trio.current_time()
+                if left <= 0:
+                    for request in tuple(session.requests.values()):
+                        if request.on_disconnect == "cancel":
+                            request.cancel()
+                    return
+                await trio.sleep(left)
+        finally:
+            session.lingering = False
 
-    async def sweep(self) -> None:
-        """Have what was kept long enough go; for as long as the gateway lives."""
+    async def _sweep(self) -> None:
         while True:
             await trio.sleep(self.limits.kept_s / 2)
             self.sessions.sweep()
@@ -206,3 +257,15 @@ class House:
         async with trio.open_nursery() as nursery:
             for connection in tuple(self.connections):
                 nursery.start_soon(connection.close, 1001, reason)
+
+
+def _done(request: Request) -> TurnDone:
+    end = request.end
+    usage, duration = request.usage, trio.current_time() - request.began_at
+    if isinstance(end, Error):
+        outcome: TurnOutcome = "cancelled" if end.code == "cancelled" else "failed"
+        code = end.code
+    else:
+        outcome, code = "completed", ""
+    used = usage.input_tokens + usage.output_tokens
+    return TurnDone(request.agent, request.id, outcome, request.conversation, code, used, usage, duration)

@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 from attrs import Attribute, field, frozen
 
-from actrio.gateway._frames import MAX_BYTES, MAX_DEPTH
+from actrio.gateway._codec import MAX_BYTES, MAX_DEPTH
 from actrio.mailbox import InvalidBound
 
 
@@ -27,13 +27,16 @@ class GatewayLimits:
         max_requests: Requests of one session that are under way at once.
         frames_per_s, burst: What one connection is read at, after a burst of so many frames. What comes faster waits.
         max_malformed: Frames of one connection that are none; one more closes it.
-        max_subscriptions: Topics that one connection follows.
-        topic_backlog: Messages of a topic that wait for a slow reader, before it is told that it missed some.
+        max_subscriptions: Topics and agents that one connection follows.
+        topic_backlog: Messages of a topic, or events of an agent, that wait for a slow reader, before it is told that
+            it missed some.
         heartbeat_s: How often a client is pinged, and how long it may take to answer.
-        linger_s: How long a request that ends with its connection waits for the client to come back.
+        linger_s: How long a request that ends with its connection, and a session without one, waits for the client to
+            come back.
         kept_requests, kept_bytes, kept_s: What is kept of requests that are over, for clients that resume: at most so
-            many, of about so many bytes in all, each so long. Beyond it first their events go, and a client that
-            resumes is told of the gap.
+            many, of about so many bytes in all, each so long. Beyond the number and the time first their events go,
+            and a client that resumes is told of the gap; of four times as many, for twice as long, the end is kept.
+            Beyond the bytes the oldest go as a whole.
         max_sessions: Sessions remembered; the longest away is forgotten first.
     """
 

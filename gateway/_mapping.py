@@ -41,7 +41,7 @@ from actrio.agents import (
 )
 from actrio.agents.output import JsonScanner
 from actrio.agents.tools import encode_model
-from actrio.gateway._frames import (
+from actrio.gateway._answers import (
     ApprovalWanted,
     CallFinished,
     CallProgress,
@@ -58,13 +58,14 @@ from actrio.gateway._frames import (
     SteeredBy,
     StepBegan,
     TextPiece,
-    UsageInfo,
     UsageTold,
 )
+from actrio.gateway._usage import usage_info
 from actrio.mailbox import ActorStopped, AskCycleError, CodecError, DeadlinePassed, MailboxFull
-from actrio.providers import ProviderError, Usage
+from actrio.providers import ProviderError
 
 MAX_TEXT: Final = 16_384  # characters that one frame joins
+MAX_TOLD: Final = 1 << 20  # characters of what goes into a tool, or comes out of it; a client is told no more
 
 # What clients are told of an error: its code and this, never the words of the error itself, which may hold anything.
 _WORDS: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str, str], ...]] = (
@@ -94,7 +95,7 @@ def plain(value: object) -> Any:
     """A value as plain data; None if JSON cannot carry it."""
     try:
         return msgspec.json.decode(msgspec.json.encode(value, enc_hook=encode_model))
-    except (TypeError, ValueError, NotImplementedError, RecursionError):
+    except (TypeError, ValueError, OverflowError, NotImplementedError, RecursionError):
         return None
 
 
@@ -160,14 +161,14 @@ class TurnMapping:
     def _of_tool(self, event: TurnEvent) -> Event | None:
         match event:
             case ToolCallStarted(seq, call):
-                return CallStarted(self._id, seq, 1, call.id, call.name, call.arguments)
+                return CallStarted(self._id, seq, 1, call.id, call.name, call.arguments[:MAX_TOLD])
             case ToolCallProgress(seq, call_id, value):
                 return CallProgress(self._id, seq, 1, call_id, plain(value))
             case ToolCallFinished(seq, use):
                 text = _told(use)
                 return CallFinished(self._id, seq, 1, use.call.id, use.call.name, use.outcome, text, use.duration)
             case ApprovalRequested(seq, call):
-                return ApprovalWanted(self._id, seq, 1, call.id, call.name, call.arguments)
+                return ApprovalWanted(self._id, seq, 1, call.id, call.name, call.arguments[:MAX_TOLD])
             case _:
                 return None
 
@@ -186,7 +187,7 @@ class TurnMapping:
             case HandedOver(seq, agent):
                 return Handed(self._id, seq, 1, agent)
             case TurnUsage(seq, usage):
-                return UsageTold(self._id, seq, 1, _usage(usage))
+                return UsageTold(self._id, seq, 1, usage_info(usage))
             case _:
                 return Restarted(self._id, event.sequence)
 
@@ -203,20 +204,16 @@ class TurnMapping:
                 return None
 
     def _end(self, seq: int, reply: Reply[Any]) -> End:
-        data = None if reply.data is reply.text else plain(reply.data)
+        data = None if isinstance(reply.data, str) and reply.data == reply.text else plain(reply.data)
         used = reply.usage.input_tokens + reply.usage.output_tokens
         return End(
-            self._id, seq, 1, reply.text, data, used, _usage(reply.usage), reply.finish_reason, self._conversation,
+            self._id, seq, 1, reply.text, data, used, usage_info(reply.usage), reply.finish_reason, self._conversation,
             reply.time_to_first_token, reply.duration, reply.steps, reply.cost,
         )  # fmt: skip
 
 
 def _told(use: ToolUse) -> str:
-    return use.text if use.outcome in {"done", "denied", "bad arguments"} else ""
-
-
-def _usage(usage: Usage) -> UsageInfo:
-    return UsageInfo(usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens)
+    return use.text[:MAX_TOLD] if use.outcome in {"done", "denied", "bad arguments"} else ""
 
 
 def _change(update: FieldUpdate) -> FieldChange:

@@ -1,9 +1,8 @@
-"""Requests as the client sees them: each takes the frames that are its own, in order, and ends exactly once."""
+"""A turn that happens elsewhere, as the client sees it."""
 
-from collections.abc import Callable
-from typing import Any, Final, Protocol
-
-import trio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from actrio.agents import (
     AnswerRestarted,
@@ -13,28 +12,23 @@ from actrio.agents import (
     OutputRejected,
     Reply,
     Steered,
+    SteeringFull,
     ToolCallFinished,
     ToolCallProgress,
     ToolCallStarted,
     ToolUse,
-    TurnError,
     TurnOver,
     TurnStarted,
+    TurnTooLong,
     TurnUsage,
 )
-from actrio.agents._log import TurnLog
+from actrio.agents._log import MAX_STEERING, TurnLog
 from actrio.agents.tools import Verdict
-from actrio.gateway._errors import EventsMissing, RemoteError
-from actrio.gateway._frames import (
+from actrio.gateway._answers import (
     ApprovalWanted,
-    Approve,
-    Ask,
     CallFinished,
     CallProgress,
     CallStarted,
-    Cancel,
-    ClientFrame,
-    Deny,
     End,
     Error,
     Event,
@@ -43,142 +37,98 @@ from actrio.gateway._frames import (
     ReasoningPiece,
     Rejected,
     Started,
-    Steer,
     SteeredBy,
     StepBegan,
-    Tell,
     TextPiece,
     Unfamiliar,
-    UsageInfo,
     UsageTold,
-    UserMessage,
 )
-from actrio.providers import ToolCall, Usage
+from actrio.gateway._errors import EventsMissing, OutputMismatch, RemoteError
+from actrio.gateway._frames import Approve, Cancel, ClientFrame, Deny, Steer, UserMessage
+from actrio.gateway._pending import RequestFrame, advance
+from actrio.gateway._usage import usage_of
+from actrio.providers import ToolCall
 
 MAX_EVENTS: Final = 100_000  # of a turn; what an agent keeps unless told
 
 Post = Callable[[ClientFrame], None]
-RequestFrame = UserMessage | Ask | Tell
-
-
-class Pending(Protocol):
-    """What a connection knows of a request. ``last`` is the number of the last event taken, -1 before the first."""
-
-    frame: RequestFrame
-    last: int
-    sent: bool
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has its end."""
-        ...
-
-    def take(self, frame: Event | Error | Gap | Unfamiliar) -> None:
-        """The next frame of it. Raises: OutOfOrder."""
-        ...
-
-    def lose(self, error: Exception) -> None:
-        """End it with an error, if it has no end yet."""
-        ...
-
-
-class OutOfOrder(Exception):
-    """Frames of a request do not follow one another: the connection has to be had anew."""
-
-
-def advance(last: int, frame: Event | Unfamiliar | Error) -> int | None:
-    """The number that a frame brings a request to; None for one that was there before. Raises: OutOfOrder."""
-    if not isinstance(frame.seq, int):
-        return last  # an error of a request that never began
-    if frame.seq <= last:
-        return None
-    count = 1 if isinstance(frame, Error) else frame.count
-    if frame.seq - count != last:
-        raise OutOfOrder(f"event {frame.seq - count + 1} after {last}")
-    return frame.seq
-
-
-class Waiting:
-    """An ask or a tell that waits for its end."""
-
-    def __init__(self, frame: Ask | Tell) -> None:
-        self.frame: RequestFrame = frame
-        self.last = -1
-        self.sent = False
-        self.over: trio.Event = trio.Event()
-        self.data: Any = None
-        self.error: Exception | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has its end."""
-        return self.over.is_set()
-
-    def take(self, frame: Event | Error | Gap | Unfamiliar) -> None:
-        """The next frame of it."""
-        if self.ended or isinstance(frame, Gap):
-            return
-        if isinstance(frame, Error):
-            self.lose(RemoteError(frame.code, frame.message, frame.error_id))
-        elif isinstance(frame, End):
-            self.data = frame.data
-            self.over.set()
-
-    def lose(self, error: Exception) -> None:
-        """End it with an error, if it has no end yet."""
-        if not self.ended:
-            self.error = error
-            self.over.set()
 
 
 class RemoteLog(TurnLog):
     """The record of a turn that happens elsewhere: written from frames, read as any other turn's.
 
     Its events have numbers of their own, 0, 1, 2, …: a frame may stand for several of the server's.
+
+    Args:
+        frame: What begins it.
+        post: Sends what is said about it.
+        read: What the reply has as data.
     """
 
-    __slots__ = ("_calls", "_post", "_wanted", "frame", "last", "sent")
+    __slots__ = (
+        "_calls", "_post", "_read", "_steered", "_steers", "_verdicts", "_wanted", "frame", "last", "sent", "settled",
+    )  # fmt: skip
 
-    def __init__(self, frame: UserMessage, post: Post) -> None:
+    def __init__(self, frame: UserMessage, post: Post, read: Callable[[End], Any]) -> None:
         super().__init__(frame.agent, frame.conversation, MAX_EVENTS)
         self.frame: RequestFrame = frame
         self.last: int = -1
         self.sent: bool = False
+        self.settled: bool = False
         self._post: Post = post
+        self._read = read
         self._wanted: dict[str, ToolCall] = {}  # {call id: a call that waits for approval}
+        self._verdicts: dict[str, Approve | Deny] = {}  # {call id: what was said to it, until it shows}
+        self._steers: deque[Steer] = deque()  # what was said to the model, until it has it
+        self._steered = 0
         self._calls: list[ToolUse] = []
 
     @property
     def ended(self) -> bool:
-        """Whether it has its end."""
+        """Whether readers have its end."""
         return self.over.is_set()
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether it is to be cancelled."""
+        return self.wish is not None
 
     # What comes from the server
 
     def take(self, frame: Event | Error | Gap | Unfamiliar) -> None:
         """The next frame of it. Raises: OutOfOrder."""
-        if self.ended:
-            return
-        if isinstance(frame, Gap):
-            self.lose(EventsMissing(frame.first))
-            return
         last = advance(self.last, frame)
         if last is None:
             return
         self.last = last
-        if isinstance(frame, Error):
-            self._take_error(frame)
-        elif isinstance(frame, End):
-            self.complete(_reply(frame, tuple(self._calls)))
-        else:
-            try:
-                if isinstance(frame, TextPiece):
-                    self.add_text(frame.text)
-                else:
-                    self._take_event(frame)
-            except TurnError as error:  # more events than are kept
-                self._post(Cancel(self.frame.request_id))
-                self.fail(error)
+        self.settled = isinstance(frame, Error | End)
+        if self.ended:
+            return
+        try:
+            self._take(frame)
+        except (TurnTooLong, OutputMismatch) as error:
+            if not self.settled:
+                self.wish_end(str(error))
+            self.fail(error)
+
+    def _take(self, frame: Event | Error | Gap | Unfamiliar) -> None:
+        match frame:
+            case Gap(first=first):
+                self.fail(EventsMissing(first))
+            case Error():
+                self._take_error(frame)
+            case End():
+                self.complete(self._reply(frame))
+            case TextPiece(text=text):
+                self.add_text(text)
+            case _:
+                self._take_event(frame)
+
+    def said(self) -> Sequence[ClientFrame]:
+        """What the gateway may not have heard: each is taken once, however often it is sent."""
+        if self.unwanted:
+            return (Cancel(self.frame.request_id),)
+        return (*self._steers, *self._verdicts.values())
 
     def lose(self, error: Exception) -> None:
         """End it with an error, if it has no end yet."""
@@ -201,11 +151,12 @@ class RemoteLog(TurnLog):
             case Handed(agent=agent):
                 self._add(HandedOver(self._next, agent))
             case SteeredBy(text=text):
+                self._heard(text)
                 self._add(Steered(self._next, text))
             case Rejected(problem=problem):
                 self._add(OutputRejected(self._next, problem))
             case UsageTold(usage=usage):
-                self._add(TurnUsage(self._next, _usage(usage)))
+                self._add(TurnUsage(self._next, usage_of(usage)))
             case CallStarted() | CallProgress() | CallFinished() | ApprovalWanted():
                 self._take_call(frame)
             case Unfamiliar():
@@ -214,7 +165,14 @@ class RemoteLog(TurnLog):
                 self._said.clear()
                 self._add(AnswerRestarted(self._next, "the answer broke off"))
 
+    def _heard(self, text: str) -> None:
+        said = next((one for one in self._steers if one.text == text), None)
+        if said is not None:
+            self._steers.remove(said)
+
     def _take_call(self, frame: CallStarted | CallProgress | CallFinished | ApprovalWanted) -> None:
+        if not isinstance(frame, ApprovalWanted):
+            self._verdicts.pop(frame.call_id, None)
         match frame:
             case CallStarted():
                 self._wanted.pop(frame.call_id, None)
@@ -241,35 +199,35 @@ class RemoteLog(TurnLog):
             self._post(Cancel(self.frame.request_id))
 
     def abandon(self, reason: str) -> None:
-        """Have the server cancel it, and wait for nothing."""
-        self.wish_end(reason)
-        self.interrupt(reason)
+        """Wait for nothing more."""
+        self.interrupt(self.wish or reason)
 
     def steer(self, text: str) -> None:
-        """Say something to the model. Raises: TurnOver."""
+        """Say something to the model. Raises: TurnOver; SteeringFull: 100 texts wait that it has not got."""
         if self.ended:
             raise TurnOver(self.agent, self.conversation)
-        self._post(Steer(self.frame.request_id, text))
+        if len(self._steers) >= MAX_STEERING:
+            raise SteeringFull(self.agent, self.conversation, MAX_STEERING)
+        self._steered += 1
+        self._steers.append(Steer(self.frame.request_id, text, self._steered))
+        self._post(self._steers[-1])
 
     def give_verdict(self, call_id: str, verdict: Verdict) -> None:
         """Answer a call that waits for approval. Raises: NoSuchApproval."""
         if self.ended or self._wanted.pop(call_id, None) is None:
             raise NoSuchApproval(self.agent, self.conversation, call_id, self.waiting_for_approval())
         request_id = self.frame.request_id
-        self._post(Approve(request_id, call_id) if verdict.approved else Deny(request_id, call_id, verdict.reason))
+        frame = Approve(request_id, call_id) if verdict.approved else Deny(request_id, call_id, verdict.reason)
+        self._verdicts[call_id] = frame
+        self._post(frame)
 
     def waiting_for_approval(self) -> tuple[str, ...]:
         """The ids of the calls that wait."""
         return tuple(self._wanted)
 
-
-def _usage(usage: UsageInfo) -> Usage:
-    return Usage(usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens)
-
-
-def _reply(frame: End, uses: tuple[ToolUse, ...]) -> Reply[Any]:
-    reason: Any = frame.finish_reason
-    return Reply(
-        frame.text, frame.text if frame.data is None else frame.data, _usage(frame.usage), reason, frame.conversation,
-        frame.time_to_first_token, frame.duration, frame.steps, uses, frame.cost,
-    )  # fmt: skip
+    def _reply(self, frame: End) -> Reply[Any]:
+        reason: Any = frame.finish_reason
+        return Reply(
+            frame.text, self._read(frame), usage_of(frame.usage), reason, frame.conversation,
+            frame.time_to_first_token, frame.duration, frame.steps, tuple(self._calls), frame.cost,
+        )  # fmt: skip

@@ -1,7 +1,7 @@
 """The server: listens, lets in, drains."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from ssl import SSLContext
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from actrio.mailbox import Codec
 _log = logging.getLogger("actrio.gateway")
 
 DRAIN_S: Final = 5.0
+CLOSING_S: Final = 5.0  # seconds that closing may take, beside draining
 _PATHS: Final = frozenset({"/", "/ws"})
 
 
@@ -80,6 +81,13 @@ class Gateway:
     async def _shake_hands(self, stream: trio.abc.Stream) -> None:
         self._handshakes += 1
         waiting = True
+
+        def let_in() -> None:
+            nonlocal waiting
+            if waiting:
+                self._handshakes -= 1
+                waiting = False
+
         try:
             with trio.fail_after(self._house.limits.handshake_s):
                 head, data = await read_head(stream)
@@ -90,17 +98,14 @@ class Gateway:
             async with trio.open_nursery() as nursery:
                 with trio.fail_after(self._house.limits.handshake_s):
                     socket = await self._upgrade(nursery, Replayed(stream, data))
-                self._handshakes -= 1
-                waiting = False
-                await self._serve(nursery, socket, identity)
+                await self._serve(nursery, socket, identity, let_in)
                 nursery.cancel_scope.cancel()
         except* trio.TooSlowError:
             pass  # it took too long to say what it wants
         except* SocketClosed:
             pass
         finally:
-            if waiting:
-                self._handshakes -= 1
+            let_in()
 
     async def _judge(self, head: Head | None) -> tuple[bytes | None, Identity | None]:
         """An answer that ends the connection, or None and who the client is, if that is known yet."""
@@ -131,11 +136,13 @@ class Gateway:
 
         return await SocketReader(nursery).shake_hands(wrap, stream)
 
-    async def _serve(self, nursery: trio.Nursery, socket: Socket, identity: Identity | None) -> None:
+    async def _serve(
+        self, nursery: trio.Nursery, socket: Socket, identity: Identity | None, let_in: Callable[[], None]
+    ) -> None:
         connection = Connection(self._house, socket, nursery)
         self._house.connections.add(connection)
         try:
-            await connection.run(identity)
+            await connection.run(identity, let_in)
         finally:
             self._house.connections.discard(connection)
             await socket.abort()  # noqa: ASYNC102 - it waits for nothing
@@ -185,44 +192,45 @@ async def serve(  # noqa: PLR0913 - settings, by name only
     bounds = GatewayLimits() if limits is None else limits
     if codec is not None:
         codec.check()
+    house = House(runtime, gate, bounds, expose=expose, topics=topics, codec=codec)
     listeners = await trio.open_tcp_listeners(port, host=host)
     listening: list[trio.abc.Listener[Any]] = list(listeners)
     if ssl_context is not None:
         listening = [trio.SSLListener(one, ssl_context) for one in listeners]
-    async with trio.open_nursery() as outer:
+    at = listeners[0].socket.getsockname()
+    gateway = Gateway(house, at[0], at[1], tls=ssl_context is not None)
+    async with trio.open_nursery() as nursery:
         shelter = trio.CancelScope(shield=True)  # what is under way outlives a cancellation, until it is drained
-        ready = trio.Event()
-        gateways: list[Gateway] = []
-
-        async def live() -> None:
-            with shelter:
-                async with trio.open_nursery() as nursery:
-                    house = House(runtime, nursery, gate, bounds, expose=expose, topics=topics, codec=codec)
-                    at = listeners[0].socket.getsockname()
-                    gateways.append(Gateway(house, at[0], at[1], tls=ssl_context is not None))
-                    nursery.start_soon(house.sweep)
-                    await nursery.start(_accept, listening, gateways[0])
-                    ready.set()
-                    await trio.sleep_forever()
-
-        outer.start_soon(live)
         try:
-            await ready.wait()
-            task_status.started(gateways[0])
-            await gateways[0].stopping.wait()
+            await nursery.start(_live, shelter, house, gateway, listening)
+            task_status.started(gateway)
+            await gateway.stopping.wait()
         finally:
-            with trio.move_on_after(drain_s + 5, shield=True):
+            with trio.move_on_after(drain_s + CLOSING_S, shield=True):
                 for one in listening:
                     await one.aclose()
-                for gateway in gateways:
-                    await gateway.drain(drain_s)
+                await gateway.drain(drain_s)
             shelter.cancel()
 
 
-async def _accept(  # noqa: ASYNC114
-    listening: list[trio.abc.Listener[Any]],
+async def _live(  # noqa: ASYNC114 - started where it is
+    shelter: trio.CancelScope,
+    house: House,
     gateway: Gateway,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    listening: list[trio.abc.Listener[Any]],
+    *,
+    task_status: trio.TaskStatus[None],
+) -> None:
+    """All that a gateway does, until its shelter is cancelled."""
+    with shelter:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(house.live)
+            await nursery.start(_accept, listening, gateway)
+            task_status.started()
+
+
+async def _accept(  # noqa: ASYNC114 - started where it is
+    listening: list[trio.abc.Listener[Any]], gateway: Gateway, *, task_status: trio.TaskStatus[None]
 ) -> None:
     async with trio.open_nursery() as nursery:
         task_status.started()

@@ -15,6 +15,7 @@ import trio_websocket
 from wsproto.utilities import ProtocolError as WsProtocolError
 
 CLOSE_S: Final = 2.0  # seconds that the peer has to answer a close
+PATIENCE: Final = 10  # heartbeats that a peer has more, while what it sent is not read
 QUEUE: Final = 16  # messages that were received and not taken yet
 
 _GONE: Final = (
@@ -47,6 +48,8 @@ class Socket:
         self._websocket = websocket
         self._stream = stream
         self._life = life  # of the reader task
+        self._beat: trio.CancelScope | None = None  # around the wait for an answer to a ping
+        self._patience = 0.0  # when that has to end at the latest
 
     async def send(self, text: str) -> None:
         """Send a frame, waiting while the peer does not read. Raises: SocketClosed."""
@@ -63,16 +66,26 @@ class Socket:
             raise self._closed() from None
 
     async def keep_alive(self, every: float) -> None:
-        """Ping the peer; returns once it has not answered for ``every`` seconds. Raises: SocketClosed."""
+        """Ping the peer; returns once it has not answered for ``every`` seconds. Raises: SocketClosed.
+
+        A time in which the owner did not read does not count, up to ten times ``every``: the answer may wait behind
+        what was not read. Frames are no answer, for who reads nothing may still write.
+        """
         while True:
             await trio.sleep(every)
-            with trio.move_on_after(every) as waiting:
+            with trio.move_on_after(every) as self._beat:
+                self._patience = self._beat.deadline + PATIENCE * every
                 try:
                     await self._websocket.ping()
                 except _GONE:
                     raise self._closed() from None
-            if waiting.cancelled_caught:
+            if self._beat.cancelled_caught:
                 return
+
+    def held_up(self, seconds: float) -> None:
+        """The owner will not read for so long."""
+        if self._beat is not None:
+            self._beat.deadline = min(self._beat.deadline + seconds, self._patience)
 
     async def close(self, code: int, reason: str = "") -> None:
         """Close it with a code and a reason, in two seconds at the latest, also when cancelled. Nobody may send now."""

@@ -172,8 +172,8 @@ def saying_of(line: Line) -> Say:
 
 
 def error_of(line: Fail) -> Exception:
-    """The exception with which the line ends."""
-    return line.error if isinstance(line.error, Exception) else line.error()
+    """The exception with which the line ends. One that is raised again keeps no traceback of the time before."""
+    return line.error.with_traceback(None) if isinstance(line.error, Exception) else line.error()
 
 
 def events_of(line: Line, request: ModelRequest) -> Iterator[ModelEvent]:

@@ -10,7 +10,7 @@ export class Client {
     this.onStatus = onStatus;
     this.session = "";
     this.token = "";
-    this.requests = new Map(); // request id: {frame, last, sent, take}
+    this.requests = new Map(); // request id: {frame, last, sent, said, take}
     this.number = 0;
     this.prefix = crypto.getRandomValues(new Uint32Array(1))[0].toString(36);
     this.attempt = 0;
@@ -53,9 +53,21 @@ export class Client {
   run(agent, text, conversation, take) {
     const request_id = `${this.prefix}-${++this.number}`;
     const frame = { type: "user_message", request_id, agent, text, conversation, on_disconnect: "cancel" };
-    this.requests.set(request_id, { frame, last: -1, sent: this.ready, take });
+    this.requests.set(request_id, { frame, last: -1, sent: this.ready, said: [], take });
     if (this.ready) this.send(frame);
     return request_id;
+  }
+
+  // Say something about a request, and again over the next connection: it may have been lost with this one.
+  say(frame) {
+    const request = this.requests.get(frame.request_id);
+    if (!request) return;
+    request.said.push(frame);
+    if (this.ready) this.send(frame);
+  }
+
+  sendAll(...frames) {
+    for (const frame of frames) this.send(frame);
   }
 
   take(frame) {
@@ -66,7 +78,7 @@ export class Client {
       return;
     }
     if (frame.type === "error" && frame.code === "unknown_request" && request.last < 0) {
-      this.send(request.frame); // it was lost on the way
+      this.sendAll(request.frame, ...request.said); // it was lost on the way
       return;
     }
     if (frame.type === "notice" || frame.type === "gap") {
@@ -101,9 +113,9 @@ export class Client {
     for (const [request_id, request] of this.requests) {
       if (!request.sent) {
         request.sent = true;
-        this.send(request.frame);
+        this.sendAll(request.frame, ...request.said);
       } else if (same) {
-        this.send({ type: "resume", request_id, after: request.last });
+        this.sendAll({ type: "resume", request_id, after: request.last }, ...request.said);
       } else {
         this.requests.delete(request_id);
         request.take({ type: "error", code: "lost", message: "the server does not remember this request" });
@@ -164,8 +176,8 @@ function ask(client, list, agent, text, conversation) {
         break;
       case "approval_requested": {
         const item = call(frame);
-        button(item, "Approve", () => client.send({ type: "approve", request_id, call_id: frame.call_id }));
-        button(item, "Deny", () => client.send({ type: "deny", request_id, call_id: frame.call_id }));
+        button(item, "Approve", () => client.say({ type: "approve", request_id, call_id: frame.call_id }));
+        button(item, "Deny", () => client.say({ type: "deny", request_id, call_id: frame.call_id }));
         break;
       }
       case "tool_call_started":
@@ -195,11 +207,12 @@ function ask(client, list, agent, text, conversation) {
 
 function show(client, status) {
   const main = document.getElementById("agents");
-  for (const { name } of status.agents || []) {
+  for (const { name, description } of status.agents || []) {
     if ([...main.children].some((one) => one.dataset.name === name)) continue;
     const section = document.getElementById("agent").content.firstElementChild.cloneNode(true);
     section.dataset.name = name;
     section.querySelector("h2").textContent = name;
+    section.querySelector("h2").title = description || "";
     const list = section.querySelector(".talk");
     const conversation = `page-${crypto.getRandomValues(new Uint32Array(2)).join("-")}`;
     section.querySelector("form").onsubmit = (event) => {

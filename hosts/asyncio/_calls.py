@@ -130,6 +130,10 @@ class Calls:
         """What its metrics say, as a text for people. As :meth:`actrio.Runtime.report`."""
         return await self._crossing.do(self.runtime.report)
 
+    async def names(self) -> tuple[str, ...]:
+        """The names of all living actors, those spawned first before the others."""
+        return await self._crossing.do(self.runtime.names)
+
     async def tree(self) -> str:
         """Supervisors and actors with their states and depths, one a line, children indented."""
         return await self._crossing.do(self.runtime.tree)

@@ -117,6 +117,11 @@ class AgentRef(ActorRef[native.Prompt], Generic[OutputT]):
     def _agent(self) -> native.AgentRef[OutputT]:
         return cast("native.AgentRef[OutputT]", self._native)
 
+    @property
+    def description(self) -> str:
+        """What its agent is for, as the definition says; may be empty."""
+        return self._agent.description
+
     # A request is an object too, which may be asked as a record; the first that matches holds, as it does at run time.
     @overload
     async def ask(  # type: ignore[overload-overlap]

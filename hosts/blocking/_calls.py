@@ -129,6 +129,10 @@ class Calls:
         """What its metrics say, as a text for people. As :meth:`actrio.Runtime.report`."""
         return self._crossing.do(self.runtime.report)
 
+    def names(self) -> tuple[str, ...]:
+        """The names of all living actors, those spawned first before the others."""
+        return self._crossing.do(self.runtime.names)
+
     def tree(self) -> str:
         """Supervisors and actors with their states and depths, one a line, children indented."""
         return self._crossing.do(self.runtime.tree)

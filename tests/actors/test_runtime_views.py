@@ -78,3 +78,12 @@ async def test_the_runtime_is_silent_unless_logging_is_configured_and_names_no_c
     assert [record.name.split(".")[0] for record in caplog.records] == ["actrio"] * len(caplog.records)
     assert "actor counter crashed: ValueError" in caplog.text
     assert "a secret" not in caplog.text
+
+
+async def test_the_names_are_those_of_the_living_in_the_order_they_were_spawned() -> None:
+    async with open_runtime() as runtime:
+        second = await runtime.spawn(Counter, name="b")
+        await runtime.spawn(Counter, name="a")
+        assert runtime.names()[-2:] == ("b", "a")
+        await second.stop()
+        assert "b" not in runtime.names()

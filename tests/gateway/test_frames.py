@@ -9,17 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actrio.gateway import ProtocolError
-from actrio.gateway._frames import (
-    ClientFrame,
-    Error,
-    ServerFrame,
-    TextPiece,
-    Unfamiliar,
-    UserMessage,
-    decode_client,
-    decode_server,
-    encode,
-)
+from actrio.gateway._answers import Error, ServerFrame, TextPiece, Unfamiliar
+from actrio.gateway._codec import decode_client, decode_server, encode
+from actrio.gateway._frames import ClientFrame, UserMessage
 
 KINDS = [kind.__struct_config__.tag for kind in get_args(ClientFrame)]
 VALUES = st.recursive(
@@ -62,7 +54,25 @@ def test_no_fields_make_decoding_raise_anything_but_the_protocol_s_own(kind: str
         ("{", "$: not JSON"),
         ("[]", "$: Expected object, got array"),
         ("{}", "$: Object missing required field type"),
-        (frame(type="user_message", request_id="1", agent="a"), "$: Object missing required field text"),
+        (frame(type="user_message", request_id="1", agent="a"), "$: expected text or content, one of them"),
+        (
+            frame(type="user_message", request_id="1", agent="a", text="", content=[{"type": "text", "text": ""}]),
+            "$: expected text or content, one of them",
+        ),
+        (
+            frame(type="user_message", request_id="1", agent="a", content=[{"type": "image"}]),
+            "$.content[0]: expected url or data, one of them",
+        ),
+        (
+            frame(type="user_message", request_id="1", agent="a", content=[{"type": "image", "data": "é"}]),
+            "$.content[0].data: Invalid base64 encoded string",
+        ),
+        (
+            frame(type="user_message", request_id="1", agent="a", content=[{"type": "text", "text": "a"}] * 101),
+            "$.content: Expected array of length <= 100",
+        ),
+        (frame(type="subscribe"), "$: expected topic or agent, one of them"),
+        (frame(type="unsubscribe", topic="a", agent="b"), "$: expected topic or agent, one of them"),
         (frame(type="user_message", request_id=1, agent="a", text=""), "$.request_id: Expected str, got int"),
         (frame(type="user_message", request_id="", agent="a", text=""), "$.request_id: Expected str of length >= 1"),
         (frame(type="resume", request_id="1", after=-2), "$.after: Expected int >= -1"),

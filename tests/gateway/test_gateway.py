@@ -22,7 +22,7 @@ from actrio.gateway import (
     connect,
     serve,
 )
-from actrio.mailbox import Codec, Request
+from actrio.mailbox import Codec, Lagged, Request
 from actrio.providers import ToolCall
 from actrio.testing import Fail, Say, ScriptedProvider, Stall
 from tests.gateway.kit import served, until
@@ -177,6 +177,16 @@ class Double(Request[Doubled]):
     number: int
 
 
+@frozen
+class Unwanted(Request[None]):
+    pass
+
+
+@frozen
+class Spelled:
+    number: str
+
+
 class Calculator(Actor):
     def __init__(self) -> None:
         self.heard: list[int] = []
@@ -212,6 +222,27 @@ async def test_actors_that_are_exposed_take_messages_of_registered_types(runtime
         assert "secret" not in str(caught.value)
 
 
+async def test_an_ask_that_cannot_be_taken_says_what_can(runtime: Runtime) -> None:
+    both = codec()
+    both.register(Unwanted)
+    await runtime.spawn(Calculator, name="calculator")
+    await runtime.spawn(Agent("writer", ScriptedProvider("Yes.")))
+    async with (
+        served(runtime, codec=codec(), expose=["calculator"]) as gateway,
+        connect(gateway.url, codec=both) as one,
+    ):
+        with pytest.raises(RemoteError, match=r"\$\.message\.type: .*'Unwanted'; known: 'Double', 'Doubled'"):
+            await one.ask("calculator", Unwanted())
+        with pytest.raises(RemoteError, match="not_handled: this actor takes no Doubled; it takes: Double"):
+            await one.ask("calculator", Doubled(1), reply_type=Doubled)
+    async with served(runtime, codec=codec()) as gateway, connect(gateway.url, codec=codec()) as one:
+        with pytest.raises(RemoteError, match="not_handled: an agent takes no such messages; it is asked with user_m"):
+            await one.ask("writer", Double(1))
+    async with served(runtime) as gateway, connect(gateway.url, codec=codec()) as one:
+        with pytest.raises(RemoteError, match="unknown_type: this gateway takes no messages"):
+            await one.ask("writer", Double(1))
+
+
 async def test_topics_are_followed_and_left(runtime: Runtime) -> None:
     topic = runtime.topic("news", Doubled)
     async with (
@@ -224,6 +255,22 @@ async def test_topics_are_followed_and_left(runtime: Runtime) -> None:
                 await topic.publish(Doubled(number))
             assert [await news.receive() for _ in range(3)] == [Doubled(0), Doubled(1), Doubled(2)]
         await until(lambda: topic.statistics().streams == 0)
+
+
+async def test_a_message_of_a_topic_that_the_client_cannot_read_is_left_out_and_told(runtime: Runtime) -> None:
+    other = Codec()
+    other.register(Spelled, tag="Doubled")
+    both = runtime.topic("news", Doubled)
+    async with (
+        served(runtime, codec=codec(), topics=[both]) as gateway,
+        connect(gateway.url, codec=other) as client,
+        client.follow("news") as news,
+    ):
+        with client.notices.subscribe("lag") as notices:
+            await both.publish(Doubled(1))
+            notice: Any = await notices.receive()
+        assert notice.code == "unreadable"
+        assert await news.receive() == Lagged(1)
 
 
 async def test_an_open_address_demands_authentication(runtime: Runtime) -> None:

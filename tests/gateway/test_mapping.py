@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actrio.agents import ReasoningChunk, StepStarted, TextChunk, TurnEvent, TurnStarted
-from actrio.gateway._frames import TextPiece
+from actrio.gateway._answers import TextPiece
 from actrio.gateway._mapping import TurnMapping
 
 TEXT = '{"title": "Rain and snow", "sizes": [1, 2, 3]}'

@@ -8,7 +8,9 @@ from typing import get_args
 import msgspec
 import pytest
 
-from actrio.gateway._frames import ClientFrame, ServerFrame, decode_client, decode_server
+from actrio.gateway._answers import ServerFrame
+from actrio.gateway._codec import decode_client, decode_server
+from actrio.gateway._frames import ClientFrame
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", PAGE, re.MULTILINE | re.DOTALL))

@@ -1,3 +1,5 @@
+from traceback import walk_tb
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -91,6 +93,17 @@ async def test_a_request_that_fails_at_once_opens_no_stream() -> None:
                 pytest.fail("the stream opened")
 
     assert (provider.statistics().requests, provider.statistics().streams_opened) == (1, 0)
+
+
+async def test_an_exception_that_is_raised_again_and_again_keeps_no_traceback_of_the_times_before() -> None:
+    error = OSError("gone")
+    provider = ScriptedProvider(Fail(error), cycle=True)
+    lengths: list[int] = []
+    for _ in range(3):
+        with pytest.raises(OSError, match="gone"):
+            await ask(provider)
+        lengths.append(len(list(walk_tb(error.__traceback__))))
+    assert lengths == [lengths[0]] * 3
 
 
 async def test_a_stall_never_goes_on_until_cancelled(autojump_clock: MockClock) -> None:

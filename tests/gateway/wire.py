@@ -1,0 +1,79 @@
+"""Connections to a gateway without a network: through memory, so that a clock that jumps can be used."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+import trio_websocket
+from trio.testing import MemoryReceiveStream, MemorySendStream, lockstep_stream_pair, memory_stream_pair
+
+from actrio.gateway import Gateway
+from actrio.gateway._socket import Socket, SocketClosed, SocketReader
+
+MemoryStream = trio.StapledStream[MemorySendStream, MemoryReceiveStream]
+
+
+class Wire:
+    """A WebSocket on which a test says what it likes; frames are dicts."""
+
+    def __init__(self, socket: Socket) -> None:
+        self.socket = socket
+
+    async def say(self, type_: str, **fields: Any) -> None:
+        await self.socket.send(json.dumps({"type": type_} | fields))
+
+    async def ask(self, request_id: str, agent: str, text: str = "?", **fields: Any) -> None:
+        await self.say("user_message", request_id=request_id, agent=agent, text=text, **fields)
+
+    async def hear(self) -> Any:
+        return json.loads(await self.socket.receive())
+
+    async def hear_until(self, *kinds: str) -> list[Any]:
+        """All frames up to one of these kinds."""
+        heard = [await self.hear()]
+        while heard[-1]["type"] not in kinds:
+            heard.append(await self.hear())
+        return heard
+
+    async def hear_end(self, request_id: str) -> list[Any]:
+        """All frames up to the end of a request, or the error that it ends with."""
+        heard: list[Any] = []
+        while not heard or heard[-1]["type"] not in {"end", "error"} or heard[-1].get("request_id") != request_id:
+            heard.append(await self.hear())
+        return heard
+
+    async def hear_close(self) -> SocketClosed:
+        """How the gateway closes the connection, whatever it says before."""
+        while True:
+            try:
+                await self.socket.receive()
+            except SocketClosed as closed:
+                return closed
+
+    async def come_back(self, session: str, **fields: Any) -> bool:
+        """Say hello, after the first status was heard; whether the session goes on."""
+        await self.say("hello", version=1, session=session, **fields)
+        answer = await self.hear()
+        return bool(answer.get("session") == session)
+
+
+@asynccontextmanager
+async def wired(gateway: Gateway, *, token: str | None = None, lockstep: bool = False) -> AsyncGenerator[Wire]:
+    """A connection that is cut at the end of the block. With ``lockstep`` a byte is sent only once it is received."""
+    ours, theirs = lockstep_stream_pair() if lockstep else memory_stream_pair()
+    headers = [] if token is None else [(b"Authorization", b"Bearer " + token.encode())]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(gateway.take, theirs)
+
+        async def wrap(reader: Any) -> trio_websocket.WebSocketConnection:
+            stream: Any = ours
+            return await trio_websocket.wrap_client_stream(reader, stream, "localhost", "/", extra_headers=headers)
+
+        socket = await SocketReader(nursery).shake_hands(wrap, ours)
+        try:
+            yield Wire(socket)
+        finally:
+            await socket.abort()  # noqa: ASYNC102 - it waits for nothing
+            nursery.cancel_scope.cancel()
