@@ -26,6 +26,18 @@ def _agents() -> Suite:
     return SUITE
 
 
+def _hosts() -> Suite:
+    from actrio.benchmarks.hosts import SUITE
+
+    return SUITE
+
+
+def _gateway() -> Suite:
+    from actrio.benchmarks.gateway import SUITE
+
+    return SUITE
+
+
 def _peers() -> Suite:
     from actrio.benchmarks.peers import SUITE
 
@@ -42,6 +54,8 @@ SUITES: dict[str, Callable[[], Suite]] = {
     "kernel": _kernel,
     "providers": _providers,
     "agents": _agents,
+    "hosts": _hosts,
+    "gateway": _gateway,
     "peers": _peers,
     "load": _load,
 }

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
+from actrio.benchmarks._sockets import room_for_sockets
 from actrio.benchmarks.providers._exchange import KEY, MODEL
 from actrio.benchmarks.providers._server import address, serving
 from actrio.providers import OpenAIProvider
@@ -31,26 +32,8 @@ _PATIENT: Final = Timeouts(connect_s=None, first_event_s=None, between_events_s=
 @contextmanager
 def loaded_server() -> Generator[None]:
     """The server runs while the block runs."""
-    with _sockets(_SOCKETS), serving():
+    with room_for_sockets(_SOCKETS), serving():
         yield
-
-
-@contextmanager
-def _sockets(wanted: int) -> Generator[None]:
-    """Raise the bound on open files, as far as the system lets."""
-    try:
-        import resource
-    except ImportError:  # there is no such bound where there is no such module
-        yield
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < raised:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def quick_model(tokens: int) -> OpenAIProvider:

@@ -10,6 +10,9 @@ from actrio.benchmarks.peers._peer import PEERS, Peer
 # Of the Pythons that a peer may need and this one is too old for.
 _NEWEST_MINOR = 15
 
+# How long pip may take for one peer, in seconds. Some are hundreds of megabytes.
+_PATIENCE_S = 1_200
+
 
 class InstallFailed(Exception):
     """An environment could not be made. The text says why."""
@@ -37,7 +40,7 @@ def install(names: Iterable[str]) -> int:
             failed = True
             print(f"{name}: {error}", file=sys.stderr)
         else:
-            print(f"{name}: {known[name].requirement} in {known[name].environment}")
+            print(f"{name}: {' '.join(known[name].requirements)} in {known[name].environment}")
     return 1 if failed else 0
 
 
@@ -47,8 +50,9 @@ def _make(peer: Peer) -> None:
         raise InstallFailed(f"it needs Python {peer.python[0]}.{peer.python[1]} or newer: none is on the PATH")
     peer.stamp.unlink(missing_ok=True)
     _call([interpreter, "-m", "venv", "--clear", str(peer.environment)])
-    _call([str(peer.interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", peer.requirement])
-    peer.stamp.write_text(f"{peer.requirement}\n", encoding="utf-8")
+    pip = [str(peer.interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _call([*pip, *peer.requirements])
+    peer.stamp.write_text("".join(f"{one}\n" for one in peer.requirements), encoding="utf-8")
 
 
 def _interpreter(least: tuple[int, int]) -> str | None:
@@ -67,7 +71,10 @@ def _starts(interpreter: str) -> bool:
 
 
 def _call(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - made above, of our own parts
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE_S)  # noqa: S603 - made above, of our own parts
+    except subprocess.TimeoutExpired:
+        raise InstallFailed(f"it took more than {_PATIENCE_S} s") from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip().splitlines()
         raise InstallFailed(said[-1] if said else f"{command[0]} ended with status {done.returncode}")

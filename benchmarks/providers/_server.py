@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
 
+from actrio.benchmarks._sockets import room_for_sockets
+
 _PROGRAM: Final = Path(__file__).with_name("_server_program.py")
 
 # How long a server whose input was closed may take to end, in seconds.
@@ -26,7 +28,7 @@ def serving() -> Generator[None]:
     Raises:
         RuntimeError: it did not start; what it had to say is on standard error.
     """
-    with _many_sockets(), _started() as address:
+    with room_for_sockets(_SOCKETS), _started() as address:
         token = _address.set(address)
         try:
             yield
@@ -60,21 +62,3 @@ def _started() -> Generator[str]:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_ENDING_S)
             process.kill()
-
-
-@contextmanager
-def _many_sockets() -> Generator[None]:
-    """Raise the bound on open files, for the server too, which inherits it. It is as low as 256 on some systems."""
-    try:
-        import resource
-    except ImportError:  # there is no such bound where there is no such module
-        yield
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _SOCKETS if hard == resource.RLIM_INFINITY else min(_SOCKETS, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
