@@ -237,10 +237,12 @@ class Passes(trio.abc.Instrument):
 
 
 async def test_many_handlers_that_wait_begin_in_a_few_passes_of_the_loop() -> None:
-    passes, begun = Passes(), [0]
+    passes, begun, all_begun = Passes(), [0], trio.Event()
 
     async def begin(_: Counter) -> None:
         begun[0] += 1
+        if begun[0] == 200:
+            all_begun.set()
         await trio.sleep(1)
 
     async with open_runtime() as runtime:
@@ -250,8 +252,7 @@ async def test_many_handlers_that_wait_begin_in_a_few_passes_of_the_loop() -> No
             ref.tell_nowait(Do(begin))
         trio.lowlevel.add_instrument(passes)
         try:
-            while begun[0] < 200:
-                await trio.lowlevel.checkpoint()
+            await all_begun.wait()
         finally:
             trio.lowlevel.remove_instrument(passes)
         assert passes.count < 40
