@@ -25,6 +25,9 @@ _WIDTH: Final = 10.0  # inches
 _ROW: Final = 0.32
 _COLUMNS: Final = 2
 
+# A bar more than so many times the second longest is cut off.
+_OUTLIER: Final = 20.0
+
 
 @frozen
 class Group:
@@ -141,14 +144,22 @@ def _draw_bars(axes: Any, group: Group) -> None:
     labels = ["actrio", *(row.scenario.removeprefix(f"{group.title}-") for row in best_first)]
     values = [first.actrio, *(row.baseline for row in best_first)]
     places = [-place for place in range(len(values))]
-    axes.barh(places, values, color=[_OURS, *[_THEIRS] * len(best_first)], height=0.72)
+    end = axis_end(values)
+    axes.barh(places, [min(value, end) for value in values], color=[_OURS, *[_THEIRS] * len(best_first)], height=0.72)
     axes.set_yticks(places, labels)
-    axes.set_xlim(0, max(values) * 1.28)
+    axes.set_xlim(0, end * 1.28)
     axes.xaxis.set_major_formatter(FuncFormatter(_tick))
     for place, value in zip(places, values, strict=True):
-        axes.text(value + max(values) * 0.015, place, _short(value), va="center", fontsize=8, color=_INK)
+        said = _short(value) if value <= end else f"{_short(value)}, cut off"
+        axes.text(min(value, end) + end * 0.015, place, said, va="center", fontsize=8, color=_INK)
     better = "higher" if first.kind == "rate" else "lower"
     _dress(axes, f"{group.title}: {first.unit}, {better} is better", grid="x")
+
+
+def axis_end(values: Sequence[float]) -> float:
+    """Where the longest bar ends: at the greatest value, unless that would leave nothing to be seen of the others."""
+    *_, second, greatest = [0.0, *sorted(values)]
+    return second * 1.3 if 0 < _OUTLIER * second < greatest else greatest
 
 
 def _draw_curve(axes: Any, group: Group) -> None:

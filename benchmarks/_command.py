@@ -75,7 +75,7 @@ def _run_suite(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> i
         results = _run(suite, scenarios, rounds, environment_line(found), quick=chosen.quick)
     rows = [one for one in results if isinstance(one, Row)]
     record = Record(suite.name, suite.beside, found, tuple(rows))
-    written = [_write(chosen.json, to_json(suite.name, results)), _write(target, to_text(record))]
+    written = [_write(chosen.json, to_json(suite.name, found, results)), _write(target, to_text(record))]
     if charts is not None:
         drawn = {"html": charts.page, "svg": charts.svg, "png": charts.png}
         written += [_write(to, draw(record)) for kind, draw in drawn.items() if (to := getattr(chosen, kind))]

@@ -1,7 +1,7 @@
 """The table a person reads, and the JSON a program reads. Pure functions of rows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from textwrap import fill
 
 from attrs import asdict
@@ -85,10 +85,10 @@ def _wrap(text: str) -> str:
     return fill(text, _WIDTH, break_on_hyphens=False)
 
 
-def to_json(suite: str, rows: Sequence[Row | Absent]) -> str:
-    """``{"suite": …, "rows": [{"scenario", "unit", "actrio", "baseline", "ratio", "min", "max"}]}``, unrounded.
+def to_json(suite: str, environment: Mapping[str, str], rows: Sequence[Row | Absent]) -> str:
+    """``{"suite": …, "environment": {what: which}, "rows": [{"scenario", "unit", "actrio", "baseline", …}]}``.
 
-    A row that could not be measured is ``{"scenario", "reason"}``.
+    A row also has "ratio", "min" and "max", all unrounded. One that could not be measured is ``{"scenario", "reason"}``.
     """
     fields = [asdict(row, filter=lambda attribute, _: attribute.name not in _NOT_IN_JSON) for row in rows]
-    return json.dumps({"suite": suite, "rows": fields}, indent=2) + "\n"
+    return json.dumps({"suite": suite, "environment": dict(environment), "rows": fields}, indent=2) + "\n"

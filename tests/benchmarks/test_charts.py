@@ -2,7 +2,9 @@
 
 from xml.etree import ElementTree as ET
 
-from actrio.benchmarks._charts import groups, png, svg
+import pytest
+
+from actrio.benchmarks._charts import axis_end, groups, png, svg
 from actrio.benchmarks._page import page
 from actrio.benchmarks._record import Record
 from actrio.benchmarks._row import Row, summarise
@@ -56,3 +58,10 @@ def test_the_page_has_the_table_and_escapes_what_it_shows() -> None:
     assert "http://" not in text.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
         "http://creativecommons.org", ""
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "end"), [([1.0, 2.0, 30.0], 30.0), ([1.0, 2.0, 60.0], 2.6), ([5.0], 5.0), ([0.0, 5.0], 5.0)]
+)
+def test_a_bar_that_would_hide_all_others_is_cut_off(values: list[float], end: float) -> None:
+    assert axis_end(values) == pytest.approx(end)

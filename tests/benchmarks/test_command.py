@@ -110,7 +110,8 @@ def test_json_holds_the_rows_in_order(tmp_path: Path) -> None:
     target = tmp_path / "rows.json"
     assert main(["kernel", "--quick", "--json", str(target)]) == 0
     report = json.loads(target.read_text(encoding="utf-8"))
-    assert set(report) == {"suite", "rows"}
+    assert set(report) == {"suite", "environment", "rows"}
+    assert "CPython" in report["environment"]["python"]
     assert [row["scenario"] for row in report["rows"]] == ["first", "second"]
     assert all(set(row) == {"scenario", "unit", "actrio", "baseline", "ratio", "min", "max"} for row in report["rows"])
 

@@ -51,9 +51,10 @@ def test_noise_is_pointed_out_by_name_and_silence_means_none() -> None:
 
 
 def test_json_has_exactly_the_promised_keys_and_unrounded_numbers() -> None:
-    report = json.loads(to_json("kernel", [STEADY]))
+    report = json.loads(to_json("kernel", {"python": "CPython"}, [STEADY]))
     assert report == {
         "suite": "kernel",
+        "environment": {"python": "CPython"},
         "rows": [
             {
                 "scenario": "ask",
