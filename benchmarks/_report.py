@@ -88,7 +88,8 @@ def _wrap(text: str) -> str:
 def to_json(suite: str, environment: Mapping[str, str], rows: Sequence[Row | Absent]) -> str:
     """``{"suite": …, "environment": {what: which}, "rows": [{"scenario", "unit", "actrio", "baseline", …}]}``.
 
-    A row also has "ratio", "min" and "max", all unrounded. One that could not be measured is ``{"scenario", "reason"}``.
+    A row also has "ratio", "min" and "max", all unrounded; one that could not be measured is ``{"scenario",
+    "reason"}``.
     """
     fields = [asdict(row, filter=lambda attribute, _: attribute.name not in _NOT_IN_JSON) for row in rows]
     return json.dumps({"suite": suite, "environment": dict(environment), "rows": fields}, indent=2) + "\n"
