@@ -1,13 +1,30 @@
 """Agents as a client of the providers suite: the text of a turn in an ``async for``, from any number of agents."""
 
-from collections.abc import AsyncGenerator
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
+from typing import Any, Final
 
 from actrio.actors import open_runtime
-from actrio.agents import Agent, AgentRef
+from actrio.agents import Agent, AgentRef, Tool
 from actrio.benchmarks.providers import KEY, MODEL, Ask, Client, Exchange
 from actrio.providers import OpenAIProvider
+
+# At most 1.5 times what the bare provider takes.
+BARE_REACH: Final = 1 / 1.5
+
+
+@asynccontextmanager
+async def idle_agents(
+    exchange: Exchange, number: int, tools: Sequence[Tool[..., Any]] = ()
+) -> AsyncGenerator[tuple[deque[AgentRef], str]]:
+    """So many agents, with all their defaults, and what to ask them. Who asks one takes the first, and puts it last."""
+    provider = OpenAIProvider(MODEL, base_url=exchange.base_url, api_key=KEY)
+    (_, instructions), (_, question) = exchange.conversation()
+    async with open_runtime() as runtime:
+        agents = [Agent(f"agent-{one}", provider, instructions, tools=tools) for one in range(number)]
+        yield deque([await runtime.spawn(agent) for agent in agents]), question
 
 
 def through_agents(agents: int) -> Client:
@@ -15,17 +32,12 @@ def through_agents(agents: int) -> Client:
 
     @asynccontextmanager
     async def client(exchange: Exchange) -> AsyncGenerator[Ask]:
-        provider = OpenAIProvider(MODEL, base_url=exchange.base_url, api_key=KEY)
-        (_, instructions), (_, question) = exchange.conversation()
-        async with open_runtime() as runtime:
-            idle: list[AgentRef] = [
-                await runtime.spawn(Agent(f"agent-{number}", provider, instructions)) for number in range(agents)
-            ]
+        async with idle_agents(exchange, agents) as (idle, question):
 
             async def ask() -> float:
                 tokens = 0
                 first = started = perf_counter()
-                ref = idle.pop(0)
+                ref = idle.popleft()
                 async with ref.run(question) as turn:
                     async for _ in turn.text():
                         tokens += 1

@@ -2,15 +2,15 @@
 
 from actrio.benchmarks._harness import Scenario
 from actrio.benchmarks.agents._agent import through_agents
-from actrio.benchmarks.agents._beside import beside_both
 from actrio.benchmarks.providers import Exchange, first_token, with_actrio, with_sdk
+from actrio.benchmarks.providers._beside import beside_sides
 
 _ANSWER = Exchange(tokens=16)
 
 
 def _scenarios(agents: int, percent: int, *, full: int, quick: int) -> tuple[Scenario, ...]:
     which = "one agent" if agents == 1 else f"{agents} agents at once"
-    return beside_both(
+    return beside_sides(
         f"ttft-{agents}-p{percent}",
         f"How long does the first token take, {which}? From the call to the token, percentile {percent}, µs.",
         (
@@ -20,7 +20,7 @@ def _scenarios(agents: int, percent: int, *, full: int, quick: int) -> tuple[Sce
         ),
         full=full,
         quick=quick,
-        reach=None,
+        reach_bare=None,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final, Literal
 import trio
 
 from actrio.benchmarks._harness import Scenario, Side
-from actrio.benchmarks.agents._beside import BARE_REACH
+from actrio.benchmarks.agents._agent import BARE_REACH
 from actrio.benchmarks.providers import Exchange
 
 AT_MOST_MB: Final = 130

@@ -1,14 +1,14 @@
 """What does a token cost through ``turn.text()``? Processor time of this process, requests included, µs."""
 
 from actrio.benchmarks._harness import Scenario
-from actrio.benchmarks.agents._agent import through_agents
-from actrio.benchmarks.agents._beside import beside_both
+from actrio.benchmarks.agents._agent import BARE_REACH, through_agents
 from actrio.benchmarks.providers import Exchange, token_cost, with_actrio, with_sdk
+from actrio.benchmarks.providers._beside import beside_sides
 
 
 def _scenarios(agents: int, exchange: Exchange, *, full: int, quick: int | None) -> tuple[Scenario, ...]:
     which = "one agent" if agents == 1 else f"{agents:,} agents at once"
-    return beside_both(
+    return beside_sides(
         f"token-{agents}",
         f"What does a token cost through turn.text(), {which}, {exchange.tokens:,} a turn? Processor time, µs.",
         (
@@ -18,6 +18,7 @@ def _scenarios(agents: int, exchange: Exchange, *, full: int, quick: int | None)
         ),
         full=full,
         quick=quick,
+        reach_bare=BARE_REACH,
     )
 
 

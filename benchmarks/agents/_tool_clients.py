@@ -8,8 +8,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from actrio.actors import open_runtime
-from actrio.agents import Agent, AgentRef, tool
+from actrio.agents import tool
+from actrio.benchmarks.agents._agent import idle_agents
 from actrio.benchmarks.providers import KEY, MODEL, Ask, Client, Exchange
 from actrio.providers import (
     Assistant,
@@ -56,16 +56,10 @@ def agents_with_a_tool(agents: int) -> Client:
 
     @asynccontextmanager
     async def client(exchange: Exchange) -> AsyncGenerator[Ask]:
-        provider = OpenAIProvider(MODEL, base_url=exchange.base_url, api_key=KEY)
-        (_, instructions), (_, question) = exchange.conversation()
-        async with open_runtime() as runtime:
-            idle: list[AgentRef] = [
-                await runtime.spawn(Agent(f"agent-{number}", provider, instructions, tools=[add]))
-                for number in range(agents)
-            ]
+        async with idle_agents(exchange, agents, [add]) as (idle, question):
 
             async def ask() -> float:
-                ref = idle.pop(0)
+                ref = idle.popleft()
                 reply = await ref.ask(question)
                 idle.append(ref)
                 _check(reply.tool_uses[0].text, reply.text.count("word"), reply.usage.input_tokens)

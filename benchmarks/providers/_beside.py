@@ -24,30 +24,45 @@ def beside_both(
     reach_bare: float | None = BARE_REACH,
     reach_sdk: float | None = SDK_REACH,
 ) -> tuple[Scenario, Scenario]:
-    """The two scenarios, named ``name-bare`` and ``name-sdk``.
+    """The two scenarios of what ``side`` makes of each client; else as :func:`beside_sides`."""
+    sides = side(with_actrio), side(bare), side(with_sdk)
+    return beside_sides(name, question, sides, full=full, quick=quick, reach_bare=reach_bare, reach_sdk=reach_sdk)
+
+
+def beside_sides(
+    name: str,
+    question: str,
+    sides: tuple[Side, Side, Side],
+    *,
+    full: int,
+    quick: int | None,
+    reach_bare: float | None,
+    reach_sdk: float | None = None,
+) -> tuple[Scenario, Scenario]:
+    """The two scenarios, named ``name-bare`` and ``name-sdk``; all measurements are costs in µs.
 
     Args:
         name: Of what is measured.
         question: What is asked, and its unit.
-        side: Makes of a client what measures it. All measurements are costs in µs.
+        sides: That of actrio, of the bare client, of the SDK.
         full: The size of a round.
         quick: The same with `--quick`; None if that leaves it out.
         reach_bare: The ratio that actrio should have beside the bare client.
         reach_sdk: The same beside the SDK.
     """
-    actrio = side(with_actrio)
+    actrio, bare_side, sdk_side = sides
 
-    def beside(suffix: str, client: Client, reach: float | None) -> Scenario:
+    def beside(suffix: str, baseline: Side, reach: float | None) -> Scenario:
         return Scenario(
             name=f"{name}-{suffix}",
             question=question,
             unit="µs",
             kind="cost",
             actrio=actrio,
-            baseline=side(client),
+            baseline=baseline,
             full=full,
             quick=quick,
             reach=reach,
         )
 
-    return beside("bare", bare, reach_bare), beside("sdk", with_sdk, reach_sdk)
+    return beside("bare", bare_side, reach_bare), beside("sdk", sdk_side, reach_sdk)
