@@ -1,6 +1,6 @@
 """The runtime: actors, their life, and who restarts them. Knows mailboxes, and nothing of models.
 
-- `_runtime`: what a host opens; `_ref`: how one talks to an actor; `_context`: what an actor may do.
+- `_open`: opening a runtime; `_runtime`: what it is; `_ref`: how one talks to an actor; `_context`: what one may do.
 - `_actor`: class actors and their handlers; `_spec`: how to build an actor, and build it again.
 - `_lifecycle`: the life of an actor as a table; `_node`: one actor as its supervisor sees it, of three kinds: `_cell`
   (class), `_process` (coroutine), `_supervisor`.
@@ -27,8 +27,9 @@ from actrio.actors._histogram import Durations
 from actrio.actors._lifecycle import IllegalSignal, Signal, State
 from actrio.actors._metrics import ActorMetrics, RuntimeMetrics, Totals
 from actrio.actors._node import Down
+from actrio.actors._open import open_runtime
 from actrio.actors._ref import ActorRef, SupervisorRef
-from actrio.actors._runtime import Runtime, open_runtime
+from actrio.actors._runtime import Runtime
 from actrio.actors._spec import ChildSpec, Definition, Restart, SpawnSettings, child
 from actrio.actors._supervision import RestartPolicy, Strategy, Supervisor
 from actrio.actors._topics import Topic, TopicStatistics, WrongTopicType

@@ -1,8 +1,8 @@
-"""The runtime: opened by the host, owner of every task."""
+"""The runtime: what actors live in, owner of every task."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from random import Random
 from time import perf_counter
 from typing import Any, Literal, TypeVar, TypeVarTuple, Unpack, overload
@@ -11,7 +11,6 @@ import trio
 
 from actrio.actors._actor import Actor
 from actrio.actors._cell import Cell
-from actrio.actors._current import opened
 from actrio.actors._dead_letters import DeadLetter, LifeEvent
 from actrio.actors._errors import NameTaken, RuntimeClosed, UnknownActor
 from actrio.actors._lifecycle import State
@@ -23,7 +22,7 @@ from actrio.actors._ref import ActorRef, SupervisorRef
 from actrio.actors._report import make_report
 from actrio.actors._resources import Resources
 from actrio.actors._spec import ChildSpec, Definition, SpawnSettings, plain_spec
-from actrio.actors._supervision import DEFAULT_INTENSITY, DEFAULT_PERIOD, RestartPolicy, Supervisor
+from actrio.actors._supervision import RestartPolicy, Supervisor
 from actrio.actors._supervisor import Family, SupervisorNode
 from actrio.actors._topics import Topic, WrongTopicType
 from actrio.actors._track import FunctionCounts
@@ -343,59 +342,3 @@ def _fast_clock() -> Callable[[], float]:
 
 async def _raise(error: Exception) -> None:
     raise error
-
-
-@asynccontextmanager
-async def open_runtime(
-    *, intensity: int = DEFAULT_INTENSITY, period: float = DEFAULT_PERIOD, seed: int | None = None
-) -> AsyncGenerator[Runtime]:
-    """A runtime for the length of an ``async with`` block.
-
-    When the block is left, all actors are stopped, in reverse order of their start: what is in hand gets its grace,
-    ``stopped`` hooks run, queued messages become dead letters. After that no task, socket or stream of the runtime is
-    left. If the block is left by an exception or by cancellation, or an error inside the runtime has no other taker,
-    handlers are cancelled at once and the hooks still run, shielded, each bounded by its actor's grace.
-
-    Args:
-        intensity: The most restarts of what ``spawn`` starts, in any ``period``; then its error leaves the block.
-        period: In seconds.
-        seed: Makes the runtime's own randomness, the jitter of restarts, repeatable.
-
-    Raises:
-        ExceptionGroup: the errors that no asker, watcher or supervisor took. An exception out of the block itself comes
-            out as it is when it is the only one; KeyboardInterrupt and SystemExit come in a group, as from any nursery.
-    """
-    policy = RestartPolicy(intensity=intensity, period=period)
-    policy.check("runtime")
-    thrown: Exception | None = None
-    outer = opened.get()
-    try:
-        async with trio.open_nursery() as nursery:
-            runtime = Runtime(nursery, policy, seed)
-            opened.set(runtime)
-            await runtime.start()
-            try:
-                yield runtime
-            except Exception as error:  # noqa: BLE001 - raised again when the nursery is done
-                thrown = error
-                nursery.cancel_scope.cancel()
-            except BaseException:
-                # Cancelled belongs to a scope, and Ctrl-C to everybody: both leave through the nursery.
-                nursery.cancel_scope.cancel()
-                raise
-            finally:
-                at_once = nursery.cancel_scope.cancel_called
-                with trio.CancelScope(shield=True):  # bounded: every step of it has a grace of its own
-                    await runtime.shut_down(at_once=at_once)
-                nursery.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        if thrown is None:
-            raise
-        raise BaseExceptionGroup("errors of the runtime and of the block", [thrown, *group.exceptions]) from None
-    finally:
-        opened.set(outer)  # and not reset(): the end of a fixture may run in another context than its beginning
-    if thrown is not None:
-        try:
-            raise thrown
-        finally:
-            del thrown  # else the error and this frame would keep each other alive

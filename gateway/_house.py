@@ -132,14 +132,13 @@ class House:
             conversation=frame.conversation,
             fields=frame.fields,
         )
-        session.begin(request)  # before anything is waited for: sent again meanwhile, it is the same request
         key = session.identity.conversation(frame.conversation)
         try:
             async with ref.run(content, conversation=key, on_leave="continue") as turn:
                 request.turn = turn
         except ActrioError as error:
-            session.take_back(request)
             raise Refused(*words_for(error), frame.request_id) from error
+        session.begin(request)
         self.watchers.tell_turn(session.identity, TurnBegan(request.agent, request.id, request.conversation))
         self.nursery.start_soon(self._see_turn_through, session, request, turn)
         return request

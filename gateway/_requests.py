@@ -176,11 +176,6 @@ class Session:
         """Whether there may have been a request of that id, which is not kept any more."""
         return self.forgot or request_id in self.gone
 
-    def take_back(self, request: Request) -> None:
-        """It did not begin after all."""
-        del self.requests[request.id]
-        self.running -= 1
-
 
 class Sessions:
     """All sessions, and the bounds of what is kept.
