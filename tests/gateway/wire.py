@@ -9,8 +9,11 @@ import trio
 import trio_websocket
 from trio.testing import MemoryReceiveStream, MemorySendStream, lockstep_stream_pair, memory_stream_pair
 
+from actrio.actors import Runtime
+from actrio.agents import Agent, AgentRef
 from actrio.gateway import Gateway
 from actrio.gateway._socket import Socket, SocketClosed, SocketReader
+from actrio.testing import ScriptedProvider
 
 MemoryStream = trio.StapledStream[MemorySendStream, MemoryReceiveStream]
 
@@ -77,3 +80,25 @@ async def wired(gateway: Gateway, *, token: str | None = None, lockstep: bool = 
         finally:
             await socket.abort()  # noqa: ASYNC102 - it waits for nothing
             nursery.cancel_scope.cancel()
+
+
+async def writing(runtime: Runtime, *lines: Any, name: str = "writer", concurrency: int = 100) -> AgentRef[str]:
+    """An agent that says the lines over and over."""
+    return await runtime.spawn(Agent(name, ScriptedProvider(*lines, cycle=True), concurrency=concurrency))
+
+
+async def answered(wire: Wire, request_id: str) -> None:
+    await wire.ask(request_id, "writer")
+    assert (await wire.hear_end(request_id))[-1]["type"] == "end"
+
+
+async def resumed(gateway: Gateway, session: str, *request_ids: str) -> list[list[str]]:
+    """The kinds of frames with which each request is resumed from its beginning on a new connection."""
+    found: list[list[str]] = []
+    async with wired(gateway) as wire:
+        await wire.hear()
+        await wire.come_back(session)
+        for request_id in request_ids:
+            await wire.say("resume", request_id=request_id, after=-1)
+            found.append([frame["type"] for frame in await wire.hear_end(request_id)])
+    return found

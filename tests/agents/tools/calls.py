@@ -11,6 +11,7 @@ from actrio.agents.tools import Tool, Toolbox, ToolCounts, ToolUse, Verdict, Wor
 from actrio.agents.tools._run import Share
 from actrio.agents.tools._toolbox import share_nothing
 from actrio.providers import ToolCall
+from actrio.testing import Say
 
 PATIENCE = 30  # seconds after which a test with threads or processes has failed; none waits for it
 
@@ -80,3 +81,7 @@ async def with_processes(*tools: Tool[..., Any]) -> AsyncGenerator[Bench]:
             return workers
 
         yield Bench(*tools, share=share)
+
+
+def calling(*calls: tuple[str, str]) -> Say:
+    return Say(tool_calls=tuple(ToolCall(f"c{n}", name, raw) for n, (name, raw) in enumerate(calls)))

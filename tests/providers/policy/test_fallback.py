@@ -1,5 +1,4 @@
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+"""Which provider of a fallback answers, and what is raised if none does."""
 
 import pytest
 import trio
@@ -8,12 +7,10 @@ import trio.testing
 from actrio.providers import (
     AuthenticationFailed,
     BadRequest,
-    Connection,
     ConnectionLost,
     ContentRefused,
     Fail,
     KeyMissing,
-    LineLike,
     ModelEvent,
     ModelNotLoaded,
     ModelRequest,
@@ -37,67 +34,13 @@ from actrio.providers._errors import FallbackExhausted
 from actrio.providers.policy import (
     Breaker,
     CircuitState,
-    FallbackConnection,
     FallbackProvider,
     GovernedProvider,
     Retry,
     Timeouts,
     another_may_do,
 )
-
-REQUEST = ModelRequest([User("Say hello.")])
-
-
-def scripted(name: str, *lines: LineLike) -> ScriptedProvider:
-    return ScriptedProvider(*lines, cycle=True, name=name)
-
-
-def failing(name: str, error: Callable[[], Exception] | None = None, *, after: int = 0) -> ScriptedProvider:
-    return scripted(name, Fail(error or (lambda: ProviderUnreachable(name, "nobody there")), after=after))
-
-
-async def text_of(connection: Connection, request: ModelRequest = REQUEST) -> str:
-    async with connection.stream(request) as stream:
-        return "".join([event.text async for event in stream if isinstance(event, TextDelta)])
-
-
-def states(connection: FallbackConnection) -> list[CircuitState]:
-    return [member.state for member in connection.statistics()]
-
-
-class Closed:
-    """A provider that cannot be opened, or not yet, and tells when it is opened and closed."""
-
-    def __init__(
-        self,
-        provider: Provider,
-        *errors: Exception,
-        log: list[str] | None = None,
-        opens_s: float = 0.0,
-        close_s: float = 0.0,
-    ) -> None:
-        self.name = provider.name
-        self.opened = 0
-        self._provider = provider
-        self._errors = list(errors)
-        self._log = [] if log is None else log
-        self._opens_s = opens_s
-        self._close_s = close_s
-
-    @asynccontextmanager
-    async def open(self) -> AsyncGenerator[Connection]:
-        self.opened += 1
-        await trio.sleep(self._opens_s)
-        if self._errors:
-            raise self._errors.pop(0)
-        async with self._provider.open() as connection:
-            self._log.append(f"{self.name} open")
-            try:
-                yield connection
-            finally:
-                if self._close_s:
-                    await trio.sleep(self._close_s)  # noqa: ASYNC102 - what does not close is what this is for
-                self._log.append(f"{self.name} closed")
+from tests.providers.policy.fallbacks import REQUEST, Closed, failing, scripted, states, text_of
 
 
 @pytest.mark.parametrize(
@@ -277,110 +220,6 @@ async def test_what_is_said_in_the_terms_of_one_provider_goes_to_the_first_alone
 
     assert first.requests == (request,)
     assert second.requests == 2 * (ModelRequest([User("Hi.")], temperature=0.5),)
-
-
-async def test_one_that_cannot_be_opened_is_passed_over_and_opened_again_later() -> None:
-    first = Closed(scripted("a", "First."), KeyMissing("a", "KEY"))
-    async with FallbackProvider(first, scripted("b", "Second.")).open() as connection:
-        assert [await text_of(connection) for _ in range(3)] == ["Second.", "First.", "First."]
-
-    assert first.opened == 2
-
-
-async def test_those_who_come_while_it_opens_wait_for_the_one_opening(autojump_clock: trio.testing.MockClock) -> None:
-    first = Closed(scripted("a", "First."), opens_s=3)
-    async with FallbackProvider(first).open() as connection, trio.open_nursery() as nursery:
-        for _ in range(5):
-            nursery.start_soon(text_of, connection)
-
-    assert (first.opened, trio.current_time()) == (1, 3)
-
-
-async def test_who_asked_first_may_leave_while_it_opens_for_the_others(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
-    first = Closed(scripted("a", "First."), opens_s=3)
-    async with FallbackProvider(first).open() as connection:
-        with trio.move_on_after(1):
-            await text_of(connection)
-        assert await text_of(connection) == "First."
-
-    assert (first.opened, trio.current_time()) == (1, 3)
-
-
-async def test_they_are_closed_in_the_reverse_of_the_order_they_were_opened_in() -> None:
-    log: list[str] = []
-    first = Closed(scripted("a", "First."), KeyMissing("a", "KEY"), log=log)
-    second = Closed(scripted("b", "Second."), log=log)
-    async with FallbackProvider(first, second).open() as connection:
-        await text_of(connection)
-        await text_of(connection)
-
-    assert log == ["b open", "a open", "a closed", "b closed"]
-
-
-async def test_a_cancelled_owner_leaves_streams_before_what_is_below_them_is_closed(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
-    log: list[str] = []
-    with trio.move_on_after(1):
-        async with FallbackProvider(Closed(scripted("a", Stall(after=1)), log=log)).open() as connection:
-            try:
-                await text_of(connection)
-            finally:
-                with trio.CancelScope(shield=True):
-                    await trio.sleep(1)
-                log.append("stream left")
-
-    assert log == ["a open", "stream left", "a closed"]
-
-
-async def test_a_cancelled_owner_closes_all_of_them_in_order(autojump_clock: trio.testing.MockClock) -> None:
-    log: list[str] = []
-    first = Closed(scripted("a", Fail(lambda: ServerFailed("a", 500, ""))), log=log)
-    with trio.move_on_after(1):
-        async with FallbackProvider(first, Closed(scripted("b", Stall(after=1)), log=log)).open() as connection:
-            await text_of(connection)
-
-    assert log == ["a open", "b open", "b closed", "a closed"]
-
-
-async def test_what_is_still_opening_is_given_up_when_the_owner_closes(autojump_clock: trio.testing.MockClock) -> None:
-    first = Closed(scripted("a", "First."), opens_s=1000)
-    async with FallbackProvider(first).open() as connection:
-        with trio.move_on_after(1):
-            await text_of(connection)
-
-    assert trio.current_time() == 1
-
-
-async def test_one_that_does_not_close_is_cancelled_after_a_while(autojump_clock: trio.testing.MockClock) -> None:
-    first = Closed(scripted("a", "First."), close_s=1000)
-    async with FallbackProvider(first).open() as connection:
-        await text_of(connection)
-
-    assert trio.current_time() == 5
-
-
-async def test_what_the_owners_block_raises_comes_out_as_it_is() -> None:
-    ours = ValueError("ours")
-
-    async def block() -> None:
-        async with FallbackProvider(scripted("a", "First.")).open() as connection:
-            await text_of(connection)
-            raise ours
-
-    with pytest.raises(ValueError, match="ours") as caught:
-        await block()
-    assert caught.value is ours
-
-
-async def test_when_its_block_was_left_it_is_closed() -> None:
-    async with FallbackProvider(scripted("a", "First.")).open() as connection:
-        pass
-
-    with pytest.raises(trio.ClosedResourceError, match="'a' is not open any more"):
-        await text_of(connection)
 
 
 async def test_a_fallback_may_stand_in_a_fallback() -> None:
