@@ -3,7 +3,7 @@
 - `_row`: what a scenario's measurements come to, as pure functions. `_compare`: whether that has changed, likewise.
 - `_harness`: a scenario, a suite of them, and running the sides of a scenario in turn.
 - `_report`: the table a person reads and the JSON a program reads. `_record`: saved runs. `_charts`, `_page`: pictures.
-- `_environment`: what a run was measured on. `_sockets`: room for as many as it needs.
+- `_environment`: what a run was measured on. `_sockets`: room for as many as it needs. `_program`: what runs beside it.
 - `_suites`: which suites there are. `_options`, `_command`: the command line.
 - `kernel`: the actor runtime beside plain Trio, one scenario a file.
 - `providers`: a model's streamed answer beside bare HTTP and the model's SDK, against a server of its own.

@@ -1,9 +1,7 @@
 """A relay before the model server that tells when a client closes its connection; see `_watch_program`."""
 
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Final
@@ -13,12 +11,10 @@ import trio
 from attrs import frozen
 
 from actrio.benchmarks._harness import Unavailable
+from actrio.benchmarks._program import running
 from actrio.benchmarks.providers import Exchange
 
 _PROGRAM: Final = Path(__file__).with_name("_watch_program.py")
-
-# How long a relay whose input was closed may take to end, in seconds.
-_ENDING_S: Final = 5.0
 
 # How long a connection may stay open after the cancel until it counts as left open, in seconds. As in `turns.py`.
 PATIENCE_S: Final = 5.0
@@ -57,24 +53,12 @@ def relaying() -> Generator[None]:
         LookupError: no server runs.
     """
     port = urlsplit(Exchange().base_url).port
-    command = [sys.executable, "-I", str(_PROGRAM), str(port)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own file
-        assert process.stdin is not None
-        assert process.stdout is not None
+    with running(_PROGRAM, str(port)) as (relay_port, watch_port):
+        token = _relay.set(Relay(int(relay_port), int(watch_port)))
         try:
-            ports = process.stdout.readline().split()
-            if len(ports) != 2:
-                raise RuntimeError("the benchmark's relay did not start; what it had to say is above")
-            token = _relay.set(Relay(int(ports[0]), int(ports[1])))
-            try:
-                yield
-            finally:
-                _relay.reset(token)
+            yield
         finally:
-            process.stdin.close()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_ENDING_S)
-            process.kill()
+            _relay.reset(token)
 
 
 class Closings:

@@ -140,7 +140,7 @@ def test_it_ends_when_its_owner_ends_however_it_does(death: signal.Signals | Non
 
 def test_an_interrupt_from_the_terminal_is_left_to_its_owner() -> None:
     before = children(os.getpid())  # such as a helper that multiprocessing keeps
-    with _server._started() as base_url, connected(base_url) as stream:
+    with serving(), connected(address(1)) as stream:
         (pid,) = [int(one) for one in children(os.getpid()) if one not in before]
         os.kill(pid, signal.SIGINT)
         stream.sendall(b"POST /1/0/ HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
