@@ -1,7 +1,7 @@
 """How one talks to an actor."""
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NoReturn, TypeVar
 
 from trio.lowlevel import checkpoint
 
@@ -139,3 +139,14 @@ class SupervisorRef(ActorRef[Any]):
     async def spawn(self, factory: Any, *args: Any, **settings: Any) -> Any:
         """Add a child at the end of the list, as :meth:`Runtime.spawn` does; it lives under this supervisor."""
         return await self._node.runtime.spawn_under(self._node, factory, args, settings)
+
+
+_ASK: Final[Any] = ActorRef[Any].ask
+
+
+def asked_inbox(function: Any) -> "Inbox[Any] | None":
+    """Whose mailbox it goes to, if a function is :meth:`ActorRef.ask` of some ref. None of any other."""
+    if getattr(function, "__func__", None) is _ASK:
+        inbox: Inbox[Any] = function.__self__._inbox
+        return inbox
+    return None

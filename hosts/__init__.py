@@ -2,8 +2,9 @@
 
 - `blocking`: for plain threads, ``with Host() as host``; `asyncio`: for asyncio loops, ``async with AsyncioHost()``.
 - `_guest_host`: as a guest in the thread of any other loop, such as Qt's.
-- `_bridge`: the runtime's side of both: a queue, and tasks that run what comes; `_call`: one crossing; `_streams`: what
-  runs there for one who reads; `_thread`: the thread of its own; `_options`: what is passed on; `_errors`.
+- `_bridge`: the runtime's side of all: a queue; `_worker`: the tasks that run what comes; `_asked`: what needs no task.
+- `_call`: one crossing; `_streams`: what runs in the runtime for one who reads; `_waker`: what a thread waits on.
+- `_thread`: the thread of its own; `_options`: what is passed on; `_errors`.
 """
 
 from actrio.hosts._bridge import Setup

@@ -3,32 +3,20 @@
 import os
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import Context, copy_context
 from inspect import isawaitable
-from math import inf
-from time import monotonic
 from typing import Any
 from weakref import WeakSet
 
 import trio
-from trio.lowlevel import (
-    Abort,
-    Task,
-    cancel_shielded_checkpoint,
-    current_task,
-    reschedule,
-    wait_task_rescheduled,
-)
 
 from actrio.actors import Runtime, open_runtime
-from actrio.actors._current import opened
+from actrio.hosts._asked import begin_ask
 from actrio.hosts._call import Call
 from actrio.hosts._errors import RuntimeStopped
-from actrio.mailbox._woken import WOKEN
-from actrio.mailbox._working import current_inbox
-
-IDLE_WORKERS = 32  # tasks kept for the next calls; more end themselves
+from actrio.hosts._waker import EventWaker, make_loop_waker
+from actrio.hosts._worker import Worker
 
 # What a host does when its runtime has begun: an async function of the runtime, or a context manager around all of it.
 Setup = Callable[[Runtime], Any]
@@ -64,7 +52,7 @@ class Bridge:
         self._options = options
         self._jobs: deque[Call | Callable[[], None]] = deque()
         self._scheduled = False  # whether `_serve` is to run, and has not begun
-        self._token: trio.lowlevel.TrioToken | None = None
+        self._ring: Callable[[], None] | None = None  # has it run; None until it may
         self._nursery: trio.Nursery | None = None
         self._scope = trio.CancelScope()
         self._stopping = trio.Event()
@@ -86,12 +74,12 @@ class Bridge:
     def post(self, job: "Call | Callable[[], None]") -> None:
         """Have the runtime look at a call, or run a function that raises nothing."""
         self._jobs.append(job)
-        if not self._scheduled and self._token is not None:
+        ring = self._ring
+        if self.over:
+            self._jobs.clear()  # `end` finishes what is open
+        elif ring is not None and not self._scheduled:
             self._scheduled = True
-            try:
-                self._token.run_sync_soon(self._serve)
-            except trio.RunFinishedError:
-                self._jobs.clear()  # `end` finishes what is open
+            ring()
 
     def stop_soon(self, *, at_once: bool) -> None:
         """Have the runtime end: with the grace of its actors, or with all of them cancelled."""
@@ -112,8 +100,8 @@ class Bridge:
     async def main(self, ready: Call) -> None:
         """Run the runtime until it is stopped; ``ready`` is finished when calls may come."""
         self.nowhere = copy_context()
-        self._token = trio.lowlevel.current_trio_token()
         async with trio.open_nursery() as self._nursery:
+            self._begin_to_listen(self._nursery)
             self._serve()  # calls may have come, or a stop may have been asked for
             try:
                 with self._scope:
@@ -144,6 +132,26 @@ class Bridge:
         if self.ended is None:
             self.ended = "it was stopped" if self.crash is None else f"it crashed: {self.crash!r}"
 
+    def _begin_to_listen(self, nursery: trio.Nursery) -> None:
+        waker = None if self.guest else make_loop_waker()
+        if waker is not None:
+            nursery.start_soon(self._listen, waker)
+            self._ring = waker.wake
+            return
+        token = trio.lowlevel.current_trio_token()
+
+        def ring() -> None:
+            with suppress(trio.RunFinishedError):  # `end` is about to be called
+                token.run_sync_soon(self._serve)
+
+        self._ring = ring
+
+    async def _listen(self, waker: EventWaker) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(waker)
+            waker.sleep()
+            self._serve()
+
     def _serve(self) -> None:
         self._scheduled = False
         jobs = self._jobs
@@ -157,13 +165,15 @@ class Bridge:
                 self._start(job)
         if jobs and not self._scheduled:
             self._scheduled = True
-            assert self._token is not None
-            self._token.run_sync_soon(self._serve)
+            assert self._ring is not None
+            self._ring()
 
     def _start(self, call: Call) -> None:
         call.started = True
         if self.ended is not None or self._nursery is None:
             call.finish(error=self.stopped())
+        elif not self.guest and begin_ask(call, self.runtime):
+            pass  # it goes its way by itself
         elif self.idle:
             worker = self.idle.pop()
             worker.take(call)
@@ -184,7 +194,7 @@ class Bridge:
             except KeyError:  # its own thread was quicker
                 break
             call.finish(error=self.stopped())
-        self.runtime = self._nursery = self._setup = None
+        self.runtime = self._nursery = self._setup = self._ring = None
         self.idle.clear()
         self.shared.clear()
 
@@ -194,106 +204,6 @@ class Bridge:
         self.over = True
         self.crash = None
         self.open.clear()
-
-
-class Worker:
-    """A task that runs one call after another. Its scope is replaced after it was cancelled."""
-
-    __slots__ = ("bridge", "call", "parked", "scope", "task")
-
-    def __init__(self, bridge: Bridge, call: Call) -> None:
-        self.bridge = bridge
-        self.call: Call | None = call
-        self.scope = trio.CancelScope()
-        self.task: Task | None = None
-        self.parked: bool = False  # idle, and no more to be run before it has a call
-
-    def take(self, call: Call) -> None:
-        """Run this call next; the task is idle."""
-        task = self.task
-        assert task is not None
-        self.call = call
-        task.context = call.context
-        if self.parked:
-            self.parked = False
-            reschedule(task, WOKEN)
-
-    async def run(self) -> None:
-        """Serve until there are idle workers enough."""
-        self.task = current_task()
-        try:
-            while self.call is not None:
-                try:
-                    with trio.CancelScope() as self.scope:
-                        await self._serve()
-                except Exception as error:  # noqa: BLE001 - the host gets it
-                    self._finish(error=error)
-                else:
-                    self._finish(error=self._cut())
-        finally:
-            self._finish(error=self.bridge.stopped())
-
-    def _cut(self) -> BaseException:
-        call = self.call
-        if call is not None and not call.unwanted and call.deadline != inf:
-            return trio.TooSlowError()
-        return self.bridge.stopped()
-
-    def _finish(self, value: object = None, error: BaseException | None = None) -> None:
-        call, self.call = self.call, None
-        if call is not None:
-            call.scope = None
-            call.finish(value, error)
-
-    async def _serve(self) -> None:
-        scope = self.scope
-        while (call := self.call) is not None:
-            if current_inbox.get() is not None:  # of an actor that uses a host, in a thread of its own
-                current_inbox.set(None)
-            opened.set(self.bridge.runtime)
-            call.scope = scope
-            if call.unwanted:
-                scope.cancel()
-            if call.deadline != inf:
-                scope.deadline = trio.current_time() + call.deadline - monotonic()
-            try:
-                value = await call.function(*call.args, **call.kwargs)
-            except Exception as error:  # noqa: BLE001 - the host gets it
-                self._finish(error=error)
-            else:
-                self._finish(value)
-                del value
-            del call
-            if scope.deadline != inf:
-                scope.deadline = inf
-            if not await self._next(scope):
-                return
-
-    async def _next(self, scope: trio.CancelScope) -> bool:
-        """Wait for the next call. Whether to go on in this scope."""
-        idle = self.bridge.idle
-        task = self.task
-        assert task is not None
-        if len(idle) >= IDLE_WORKERS:
-            return False
-
-        idle.append(self)
-        task.context = self.bridge.nowhere
-        if self.bridge.guest:
-            # The loop goes on before Trio does: a call that follows at once finds it awake. To wake Trio, once it
-            # sleeps, takes a thread and twice as long.
-            await cancel_shielded_checkpoint()
-            if self.call is not None:
-                return True
-
-        def abort(_: object) -> Abort:
-            self.parked = False
-            idle.remove(self)
-            return Abort.SUCCEEDED
-
-        self.parked = True
-        await wait_task_rescheduled(abort)
-        return True
 
 
 def _after_fork() -> None:

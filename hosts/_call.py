@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 from trio.lowlevel import Abort, Task, checkpoint, current_task, reschedule, wait_task_rescheduled
 
+from actrio.mailbox import ToldAsk
 from actrio.mailbox._woken import WOKEN
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Call:
         deadline: When it is given up, by ``time.monotonic``.
         scope: Around the function while it runs. Written by the runtime, as are ``items``, ``done``, ``value``,
             ``error`` and ``parked``.
+        asked: The ask that it is, if no task of the runtime runs the function. Written by the runtime, too.
         unwanted: The host has given it up.
         released: The host wants no more items, and the function to end in its own way.
         waiting: The host is about to wait, or does.
@@ -39,8 +41,8 @@ class Call:
     """
 
     __slots__ = (
-        "__weakref__", "_wants_room", "args", "bridge", "context", "deadline", "done", "error", "full", "function",
-        "items", "kwargs", "parked", "released", "scope", "started", "unwanted", "value", "waiting",
+        "__weakref__", "_wants_room", "args", "asked", "bridge", "context", "deadline", "done", "error", "full",
+        "function", "items", "kwargs", "parked", "released", "scope", "started", "unwanted", "value", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +57,7 @@ class Call:
         self.items: deque[Any] = deque()
         self.started: bool = False
         self.scope: trio.CancelScope | None = None
+        self.asked: ToldAsk[Any] | None = None
         self.unwanted: bool = False
         self.released: bool = False
         self.waiting: bool = False
@@ -159,7 +162,9 @@ class Call:
     def attend(self) -> None:
         """Heed what the host wants."""
         if self.unwanted:
-            if self.scope is not None:
+            if self.asked is not None:
+                self.asked.cancel()
+            elif self.scope is not None:
                 self.scope.cancel()
         elif self.parked is not None and (self.released or (self._wants_room and len(self.items) <= REFILL)):
             task, self.parked = self.parked, None

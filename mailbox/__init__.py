@@ -1,6 +1,7 @@
 """Messages and how they travel. Knows nobody: no actors, no models.
 
-- `_envelope`: one message, its sender and how it ended; `_ask`: one that somebody waits for.
+- `_envelope`: one message, its sender and how it ended; `_ask`: one that somebody waits for; `_ask_then`: one whose end
+  a function is told.
 - `_inbox`: the mailbox as a channel; `_ledger`: its heart, which accounts for every message; `_queue`: those that wait
   in it; `_bounds`: capacity and overflow; `_lanes`: conversations; `_statistics`: its counts.
 - `_working`: who works on what; `_cycles`: finding waits that would never end.
@@ -11,6 +12,7 @@
 """
 
 from actrio.mailbox._ask import AskEnvelope, Request, ask, open_ask
+from actrio.mailbox._ask_then import ToldAsk, ask_then
 from actrio.mailbox._bounds import DEFAULT_CAPACITY, InvalidBound, Overflow
 from actrio.mailbox._broadcast import Broadcast, BroadcastStatistics, ReplayUnavailable
 from actrio.mailbox._codec import Codec
@@ -64,8 +66,10 @@ __all__ = [
     "SubscriberPolicy",
     "Subscription",
     "TellCycleError",
+    "ToldAsk",
     "Unknown",
     "WaitCycleError",
     "ask",
+    "ask_then",
     "open_ask",
 ]

@@ -1,6 +1,6 @@
 """The runtime for a program on asyncio: FastAPI, Starlette, notebooks.
 
-- `_host`: the runtime; `_crossing`: how a task waits for it; `_guest`: both in one thread.
+- `_host`: the runtime; `_crossing`: how a task waits for it; `_wakeups`: what ends that; `_guest`: both in one thread.
 - `_on_loop`: the loop as agents use it, for code of asyncio's.
 - `_calls`, `_refs`, `_turn`, `_batch`, `_topic`: what it can do.
 """

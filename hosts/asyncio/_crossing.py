@@ -1,7 +1,6 @@
 """How a task of asyncio waits for the runtime."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar
 from weakref import finalize
@@ -24,15 +23,18 @@ Mode = Literal["thread", "guest"]
 class AsyncioCall(Call):
     """A call that a task of asyncio waits for."""
 
-    __slots__ = ("_crossing", "_future")
+    __slots__ = ("_future", "_host_loop")
 
     def __init__(self, crossing: "Crossing", *args: Any) -> None:
         super().__init__(crossing.bridge, *args)
-        self._crossing: Crossing = crossing
+        self._host_loop: HostLoop = crossing.host_loop
         self._future: asyncio.Future[None] | None = None
 
     def wake(self) -> None:
-        self._crossing.wake_soon(self)
+        try:
+            self._host_loop.wakeups.soon(self)
+        except RuntimeError:  # the loop is closed, and nobody is there to wait or to stop the runtime
+            self.bridge.stop_soon(at_once=True)
 
     def look(self) -> None:
         """Let the task go on, in its loop."""
@@ -42,7 +44,7 @@ class AsyncioCall(Call):
     async def wait(self) -> None:
         """Wait for an item, or the end. Cancelled, it changes nothing."""
         while not self.items and not self.done:
-            self._future = self._crossing.loop.create_future()
+            self._future = self._host_loop.loop.create_future()
             if self.must_wait():
                 await self._future
 
@@ -81,21 +83,12 @@ class Crossing:
         self._mode: Mode = mode
         finalize(self, self._bridge.stop_soon, at_once=True).atexit = False  # of a host that was dropped
         self._run: RuntimeThread | GuestRun | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._host_loop: HostLoop | None = None
-        self._woken: deque[AsyncioCall] = deque()
-        self._delivering = False  # whether `_deliver` is to run, and has not begun
 
     @property
     def bridge(self) -> Bridge:
         """The other side."""
         return self._bridge
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """Where it was started."""
-        assert self._loop is not None
-        return self._loop
 
     @property
     def host_loop(self) -> HostLoop:
@@ -104,46 +97,23 @@ class Crossing:
             raise self._bridge.stopped()
         return self._host_loop
 
-    def wake_soon(self, call: AsyncioCall) -> None:
-        """Let a task go on. In any thread."""
-        try:
-            if self._mode == "guest":  # this is the loop's own thread
-                call.look()
-                return
-            self._woken.append(call)
-            if not self._delivering:
-                self._delivering = True
-                self.loop.call_soon_threadsafe(self._deliver)
-        except RuntimeError:  # the loop is closed, and nobody is there to wait or to stop the runtime
-            self._bridge.stop_soon(at_once=True)
-
-    def _deliver(self) -> None:
-        self._delivering = False
-        woken = self._woken
-        for _ in range(len(woken)):
-            woken.popleft().look()
-        if woken and not self._delivering:
-            self._delivering = True
-            self.loop.call_soon(self._deliver)
-
     async def start(self) -> None:
         """Have the runtime begin. Raises: what its setup raised."""
-        self._loop = self.check("start")
+        loop = self.check("start")
         if self._run is not None:
             raise RuntimeStopped("it was started before. Make a new host")
         bridge = self._bridge
         bridge.ended = None
+        self._host_loop = HostLoop(loop, bridge)
         ready = AsyncioCall(self, _nothing)
         bridge.open.add(ready)
-        self._host_loop = HostLoop(self._loop, bridge)
-        self._run = RuntimeThread(bridge, ready) if self._mode == "thread" else GuestRun(bridge, ready, self._loop)
+        self._run = RuntimeThread(bridge, ready) if self._mode == "thread" else GuestRun(bridge, ready, loop)
         self._run.start()
         try:
             await ready.wait()
             ready.result()
         except BaseException as error:
             await self.stop(at_once=True)
-            self._host_loop.forget()
             if isinstance(error, RuntimeStopped) and bridge.crash is not None:
                 raise bridge.crash from None  # noqa: ASYNC104 - the error itself
             raise
@@ -156,18 +126,19 @@ class Crossing:
             ended = AsyncioCall(self, _nothing)
             ended.started = True
             bridge.open.add(ended)
-            if not bridge.over:
-                bridge.stop_soon(at_once=at_once)
-                try:
+            try:
+                if not bridge.over:
+                    bridge.stop_soon(at_once=at_once)
                     await ended.wait()
-                except asyncio.CancelledError:
-                    bridge.stop_soon(at_once=True)
-                    await ended.wait_out()
-                    raise
-                finally:
-                    if ended.done:
-                        run.join()
-            bridge.open.discard(ended)
+            except asyncio.CancelledError:
+                bridge.stop_soon(at_once=True)
+                await ended.wait_out()
+                raise
+            finally:
+                bridge.open.discard(ended)
+                if bridge.over:
+                    run.join()
+                    self.host_loop.forget()
         return bridge.crash
 
     async def call(self, function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -203,7 +174,7 @@ class Crossing:
                     f"the refs of the runtime that this is, and `await` its {called}()"
                 )
             raise WrongHost(called, problem)
-        if self._loop is not None and loop is not self._loop:
+        if self._host_loop is not None and loop is not self._host_loop.loop:
             raise WrongHost(called, "this host was started in another event loop. Start one in each")
         return loop
 

@@ -10,6 +10,7 @@ from weakref import finalize, ref
 from actrio.agents.tools import Loop, TaskLost, open_loop
 from actrio.hosts._bridge import Bridge
 from actrio.hosts._errors import RuntimeStopped
+from actrio.hosts.asyncio._wakeups import Wakeups
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -21,10 +22,15 @@ class HostLoop:
     """The loop that a host was started in.
 
     What runs in the runtime gets it as what it would else open for itself, :func:`open_loop`.
+
+    Attributes:
+        loop: It.
+        wakeups: Of those who wait in it for the runtime.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, bridge: Bridge) -> None:
-        self._loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.wakeups: Wakeups = Wakeups(loop, same_thread=bridge.guest)
         self._inside: Loop | None = None
         bridge.shared[open_loop] = self._open
         # A loop tells nobody when it is closed, but it drops what it was to call.
@@ -35,15 +41,16 @@ class HostLoop:
 
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[Loop]:
-        self._inside = Loop(self._loop)
+        self._inside = Loop(self.loop)
         try:
             yield self._inside
         finally:
             with suppress(RuntimeError):  # it is closed
-                self._loop.call_soon_threadsafe(self.forget)
+                self.loop.call_soon_threadsafe(self.forget)
 
     def forget(self) -> None:
         """In the loop: the runtime has ended, so that nobody need be told of the loop's end."""
+        self.wakeups.close()
         self._closed.detach()
         timer = self._timer()
         if timer is not None:

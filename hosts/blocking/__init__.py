@@ -1,6 +1,6 @@
 """The runtime for a program of plain threads: scripts, WSGI servers, worker threads.
 
-- `_host`: the runtime in its thread; `_crossing`: how a thread waits for it; `_waker`: what it sleeps on.
+- `_host`: the runtime in its thread; `_crossing`: how a thread waits for it.
 - `_calls`, `_refs`, `_turn`, `_batch`, `_topic`: what it can do, the same as in `actrio.hosts.asyncio`, and made from
   that.
 """

@@ -16,7 +16,7 @@ from actrio.hosts._bridge import Bridge, Setup
 from actrio.hosts._call import Call
 from actrio.hosts._errors import RuntimeStopped, WrongHost
 from actrio.hosts._thread import RuntimeThread
-from actrio.hosts.blocking._waker import Waker, make_waker
+from actrio.hosts._waker import Waker, make_waker
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -89,6 +89,14 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.001)
 
 
+def soon(condition: Callable[[], object]) -> None:
+    """The same, in a thread that nothing else runs in."""
+    patience = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < patience
+        time.sleep(0.001)
+
+
 def run_asyncio(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     with asyncio.Runner() as runner:
         return runner.run(main())

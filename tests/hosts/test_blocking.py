@@ -4,9 +4,8 @@ import asyncio
 import gc
 import signal
 import threading
-import time
 import traceback
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import copy_context
@@ -22,21 +21,13 @@ from actrio.hosts import Host, RuntimeStopped, WrongHost, fail_after
 from actrio.hosts._call import WINDOW
 from actrio.hosts._streams import pump
 from actrio.testing import Say, Stall
-from tests.hosts.desk import Crash, Desk, Echo, Fail, Wait, Who, chatty, user
+from tests.hosts.desk import Crash, Desk, Echo, Fail, Wait, Who, chatty, soon, user
 
 
 @pytest.fixture
 def host() -> Generator[Host]:
     with Host() as host:
         yield host
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for what another thread is about to do."""
-    patience = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < patience
-        time.sleep(0.001)
 
 
 def test_three_lines_are_enough() -> None:
@@ -56,7 +47,7 @@ def test_a_program_tells_and_asks_in_the_order_it_does(host: Host) -> None:
     for number in range(100):
         keeper.tell(number)
     keeper.tell_nowait(100)
-    until(lambda: len(got) == 101)
+    soon(lambda: len(got) == 101)
     assert got == list(range(101))
 
 
@@ -143,7 +134,7 @@ def test_dropping_an_iterator_closes_the_models_stream(host: Host) -> None:
     list(host.run(writer, "Go.").text())
     for _ in host.run(writer, "Go.").text():
         break
-    until(lambda: model.statistics().streams_left_early == 1)
+    soon(lambda: model.statistics().streams_left_early == 1)
 
 
 def test_closing_an_iterator_returns_when_the_stream_is_closed(host: Host) -> None:
@@ -159,7 +150,7 @@ def test_closing_an_iterator_ends_the_wait_of_another_thread_for_it(host: Host) 
     tokens = host.run(host.spawn(actrio.Agent("writer", model=actrio.ScriptedProvider(Stall(after=0)))), "Go.").text()
     with ThreadPoolExecutor(1) as other:
         read = other.submit(list[str], tokens)
-        until(lambda: tokens._call is not None and tokens._call.waiting)
+        soon(lambda: tokens._call is not None and tokens._call.waiting)
         with fail_after(5):
             tokens.close()
         assert read.result(5) == []
@@ -181,7 +172,7 @@ def test_a_slow_reader_holds_its_source_back(host: Host) -> None:
 
     numbers = host._crossing.read(pump, Numbers)
     assert next(numbers) == 0
-    until(lambda: len(given) >= WINDOW)
+    soon(lambda: len(given) >= WINDOW)
     host.call(trio.sleep, 0.01)
     assert len(given) <= WINDOW + 2
     assert list(numbers) == list(range(1, 10 * WINDOW))
@@ -238,7 +229,7 @@ def test_a_thread_that_waits_when_the_host_stops_is_told(host: Host) -> None:
 
     thread = threading.Thread(target=wait)
     thread.start()
-    until(lambda: host._crossing.bridge.open)
+    soon(lambda: host._crossing.bridge.open)
     host.stop()
     thread.join()
     assert len(ended) == 1
@@ -251,7 +242,7 @@ def test_after_a_crash_calls_say_so_and_the_block_raises_the_error() -> None:
     with pytest.RaisesGroup(on_fire, flatten_subgroups=True), Host(intensity=0) as host:
         desk = host.spawn(Desk)
         desk.tell(Crash())
-        until(lambda: host._crossing.bridge.over)
+        soon(lambda: host._crossing.bridge.over)
         with pytest.raises(RuntimeStopped, match="crashed") as refused:
             desk.ask(Echo(1))
         assert refused.value.__cause__ is not None
@@ -269,7 +260,7 @@ def test_an_error_of_the_block_cancels_all_at_once_and_comes_out_as_it_is() -> N
     wait = Wait()
     with pytest.raises(KeyError, match="mine"), Host() as host:  # noqa: PT012
         host.spawn(Desk).tell(wait)
-        until(lambda: wait.events)
+        soon(lambda: wait.events)
         raise KeyError("mine")
     assert wait.events == ["began", "cleaned up"]
 

@@ -17,7 +17,7 @@ from actrio.hosts import AsyncioHost
 from actrio.hosts.asyncio import AgentRef
 from actrio.providers import ToolCall
 from actrio.testing import Say, Stall
-from tests.hosts.desk import Desk, Wait, until
+from tests.hosts.desk import Desk, Wait, soon, until
 
 PATIENCE: Final = 5  # seconds
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
@@ -36,14 +36,6 @@ def garbage() -> Generator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         gc.collect()
-
-
-def soon(condition: Callable[[], object]) -> None:
-    """Wait for what other threads are about to do."""
-    patience = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < patience
-        time.sleep(0.001)
 
 
 class Program:

@@ -1,6 +1,8 @@
 """Who sleeps until the runtime has something is woken, and what it sleeps on is not left behind."""
 
+import asyncio
 import errno
+import gc
 import os
 import sys
 import threading
@@ -8,16 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
+from weakref import ref as weak
 
 import pytest
 from outcome import Outcome
 
 import actrio
-from actrio.hosts import GuestHost, Host
+from actrio.hosts import AsyncioHost, GuestHost, Host
+from actrio.hosts._waker import EventWaker, LockWaker, Waker, make_waker
 from actrio.hosts.blocking._crossing import SPARE_WAKERS
-from actrio.hosts.blocking._waker import EventWaker, LockWaker, Waker, make_waker
 from actrio.providers import Stall
-from tests.hosts.desk import Desk, Echo
+from tests.hosts.desk import LOOPS, Desk, Echo, chatty, run_asyncio, until
 
 PATIENCE = 5  # seconds
 
@@ -33,6 +36,15 @@ def descriptors() -> int:
 
 async def double(number: int) -> int:
     return 2 * number
+
+
+async def ask_and_read() -> None:
+    """What a program on asyncio does."""
+    async with AsyncioHost() as host:
+        desk = await host.spawn(Desk)
+        assert await asyncio.gather(*(desk.ask(Echo(number)) for number in range(9))) == list(range(9))
+        writer = await host.spawn(actrio.Agent("writer", model=chatty(600)))
+        assert len([piece async for piece in writer.run("Go.").text()]) == 600
 
 
 @pytest.mark.parametrize("kind", WAKERS)
@@ -58,6 +70,7 @@ def test_a_process_that_may_open_no_more_descriptors_sleeps_on_locks(monkeypatch
     assert isinstance(make_waker(), LockWaker)
     with Host() as host:
         assert host.spawn(Desk).ask(Echo(3)) == 3
+    run_asyncio(ask_and_read)
 
 
 @linux
@@ -85,6 +98,46 @@ def test_a_host_keeps_few_descriptors_for_its_next_calls_and_none_when_it_is_gon
     host.stop()
     del host, threads, thread
     assert descriptors() == before
+
+
+class ProactorLike(asyncio.SelectorEventLoop):
+    """A loop that can wait for no descriptors, as the one of Windows."""
+
+    def add_reader(self, *_: object) -> None:
+        raise NotImplementedError
+
+
+def test_a_loop_that_waits_for_no_descriptors_is_woken_in_its_own_way() -> None:
+    with asyncio.Runner(loop_factory=ProactorLike) as runner:
+        runner.run(ask_and_read())
+
+
+@linux
+@pytest.mark.parametrize("run", LOOPS, ids=["asyncio", "uvloop"])
+def test_a_host_on_asyncio_leaves_no_descriptor_behind(run: Callable[[Any], Any]) -> None:
+    async def main() -> None:
+        before = descriptors()
+        host = await AsyncioHost().start()
+        assert await (await host.spawn(Desk)).ask(Echo(3)) == 3
+        assert descriptors() > before
+        await host.stop()
+        assert descriptors() == before
+
+    run(main)
+
+
+@pytest.mark.parametrize("run", LOOPS, ids=["asyncio", "uvloop"])
+def test_a_host_on_asyncio_that_is_dropped_ends_its_thread(run: Callable[[Any], Any]) -> None:
+    async def main() -> None:
+        host = await AsyncioHost().start()
+        bridge = weak(host._crossing.bridge)
+        before = descriptors()
+        del host
+        await until(lambda: gc.collect() is not None and bridge() is None)
+        assert "actrio runtime" not in [thread.name for thread in threading.enumerate()]
+        assert descriptors() < before or not hasattr(os, "eventfd")
+
+    run(main)
 
 
 def test_a_reader_that_another_thread_closes_ends_for_both() -> None:

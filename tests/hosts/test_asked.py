@@ -1,0 +1,145 @@
+"""An ask through a host takes no task of the runtime, unless it waits for room; and it ends as it would in one."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import trio
+
+import actrio
+from actrio.hosts import AsyncioHost, Host
+from tests.hosts.desk import Desk, Echo, Fail, Wait, run_asyncio, soon, until
+
+MANY = 100
+PATIENCE = 5  # seconds
+
+
+async def tasks() -> int:
+    """How many tasks there are in the runtime, with the one that runs this."""
+    return trio.lowlevel.current_statistics().tasks_living
+
+
+def test_a_hundred_asks_that_wait_for_their_replies_are_no_tasks() -> None:
+    async def main() -> None:
+        async with AsyncioHost() as host:
+            desk, first = await host.spawn(Desk, capacity=MANY), Wait()
+            asks: list[asyncio.Future[Any]] = [asyncio.ensure_future(desk.ask(first))]
+            await until(lambda: first.events)
+            before = await host.call(tasks)
+            asks += [asyncio.ensure_future(desk.ask(Echo(number))) for number in range(MANY)]
+            await until(lambda: desk.native.metrics().mailbox.queued == MANY)
+            assert await host.call(tasks) == before
+            for one in asks[: MANY // 2]:
+                one.cancel()
+            ends = await asyncio.gather(*asks, return_exceptions=True)
+            assert [type(end) for end in ends[: MANY // 2]] == [asyncio.CancelledError] * (MANY // 2)
+            assert ends[MANY // 2 :] == list(range(MANY // 2 - 1, MANY))
+            mailbox = desk.native.metrics().mailbox
+            assert (mailbox.abandoned, mailbox.balanced) == (MANY // 2, True)
+            assert not host._crossing.bridge.open
+
+    run_asyncio(main)
+
+
+def test_asks_for_which_there_is_no_room_wait_for_it() -> None:
+    async def main() -> None:
+        async with AsyncioHost() as host:
+            desk, first = await host.spawn(Desk, capacity=1), Wait()
+            busy = asyncio.ensure_future(desk.ask(first))
+            await until(lambda: first.events)
+            asks = [asyncio.ensure_future(desk.ask(Echo(number))) for number in range(5)]
+            await until(lambda: desk.native.metrics().mailbox.waiting_senders == 4)
+            asks[3].cancel()
+            busy.cancel()
+            ends = await asyncio.gather(*asks, return_exceptions=True)
+            assert [end for end in ends if isinstance(end, int)] == [0, 1, 2, 4]
+            assert isinstance(ends[3], asyncio.CancelledError)
+            assert desk.native.metrics().mailbox.sent == 5
+
+    run_asyncio(main)
+
+
+def test_an_ask_in_hand_that_is_cancelled_is_over_when_its_handler_has_cleaned_up() -> None:
+    async def main() -> None:
+        async with AsyncioHost() as host:
+            desk, wait = await host.spawn(Desk), Wait()
+            asked = asyncio.ensure_future(desk.ask(wait))
+            await until(lambda: wait.events)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+            assert wait.events == ["began", "cleaned up"]
+
+    run_asyncio(main)
+
+
+def test_a_detached_ask_that_is_cancelled_goes_on() -> None:
+    async def main() -> None:
+        async with AsyncioHost() as host:
+            desk, wait = await host.spawn(Desk, grace=0), Wait()
+            asked = asyncio.ensure_future(desk.ask(wait, detached=True))
+            await until(lambda: wait.events)
+            asked.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asked
+            assert wait.events == ["began"]
+
+    run_asyncio(main)
+
+
+def test_an_ask_ends_with_the_error_it_has() -> None:
+    with Host() as host:
+        desk = host.spawn(Desk)
+        assert host.call(desk.native.ask, Echo(1)) == 1
+        with pytest.raises(ValueError, match="on fire"):
+            desk.ask(Fail())
+        with pytest.raises(actrio.ActorStopped, match=desk.name):
+            desk.ask(Echo(1))
+
+
+def test_what_a_full_mailbox_refuses_is_raised() -> None:
+    with Host() as host, ThreadPoolExecutor(2) as threads:
+        desk, first = host.spawn(Desk, capacity=1, overflow="reject", grace=0), Wait()
+        held = threads.submit(desk.ask, first)
+        soon(lambda: first.events)
+        queued = threads.submit(desk.ask, Echo(1))
+        soon(lambda: desk.metrics().mailbox.queued)
+        with pytest.raises(actrio.MailboxFull, match=desk.name):
+            desk.ask(Echo(2))
+        desk.stop()
+        assert isinstance(held.exception(PATIENCE), actrio.ActorStopped)
+        assert isinstance(queued.exception(PATIENCE), actrio.ActorStopped)
+
+
+def test_an_ask_with_other_arguments_than_it_takes_is_a_type_error() -> None:
+    with Host() as host:
+        ask: Any = host.spawn(Desk).native.ask
+        for arguments, settings in ((), {}), ((Echo(1),), {"urgent": True}), ((Echo(1), Echo(2)), {}):
+            with pytest.raises(TypeError):
+                host.call(ask, *arguments, **settings)
+
+
+def test_a_supervisor_answers_nobody() -> None:
+    with Host() as host, pytest.raises(actrio.NoHandler):
+        host.spawn(actrio.Supervisor("team", children=[actrio.child(Desk, name="desk")])).ask(Echo(1))
+
+
+def test_an_ask_that_waits_when_the_host_stops_is_told() -> None:
+    host, ended = Host().start(), list[BaseException]()
+    desk, wait = host.spawn(Desk, grace=0), Wait()
+
+    def ask() -> None:
+        try:
+            desk.ask(wait)
+        except actrio.ActorStopped as error:
+            ended.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    soon(lambda: wait.events)
+    host.stop()
+    asking.join(PATIENCE)
+    assert len(ended) == 1
+    assert wait.events == ["began", "cleaned up"]
