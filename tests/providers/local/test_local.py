@@ -10,6 +10,7 @@ from typing import cast
 import httpx2
 import pytest
 import trio
+import trio.testing
 from attrs import Factory, define, evolve
 
 from actrio.providers import (
@@ -39,6 +40,7 @@ from actrio.providers import (
     User,
     UseTool,
 )
+from actrio.providers.local._keeper import Keeper
 from actrio.providers.local._llama_server import LlamaServer
 
 COUNT = ModelRequest([User("Count from one to ten.")], max_tokens=8)
@@ -61,9 +63,14 @@ async def text_of(stream: ModelStream) -> str:
     return "".join([event.text async for event in stream if isinstance(event, TextDelta)])
 
 
-def server_of(connection: Connection) -> LlamaServer:
-    server: LlamaServer = vars(connection)["_server"]
-    return server
+def keeper_of(connection: Connection) -> Keeper:
+    keeper: Keeper = vars(connection)["_keeper"]
+    return keeper
+
+
+async def server_of(connection: Connection) -> LlamaServer:
+    async with keeper_of(connection).use() as loaded:
+        return loaded.server
 
 
 @define
@@ -128,11 +135,16 @@ async def test_leaving_while_the_prompt_is_read_frees_the_models_place(local_pro
     async with evolve(local_provider, context_tokens=2048, parallel=1).open() as connection:
         async with connection.stream(ModelRequest([User("word " * 1800)])):
             pass
-        client: httpx2.AsyncClient = vars(connection)["_client"]
         # Reading it all takes ten seconds and more.
         with trio.fail_after(5):
-            while any(slot["is_processing"] for slot in (await client.get(client.base_url.join("/slots"))).json()):  # noqa: ASYNC110 - it must be asked
-                await trio.sleep(0.02)
+            async with keeper_of(connection).use() as model:
+                while await is_busy(model.client):  # noqa: ASYNC110 - it must be asked
+                    await trio.sleep(0.02)
+
+
+async def is_busy(client: httpx2.AsyncClient) -> bool:
+    slots = (await client.get(client.base_url.join("/slots"))).json()
+    return any(slot["is_processing"] for slot in slots)
 
 
 # Tools
@@ -203,7 +215,7 @@ async def test_an_image_is_refused_before_anything_is_sent(local_provider: Local
 
 async def test_who_does_not_have_the_key_gets_no_answer(local_provider: LocalProvider) -> None:
     async with local_provider.open() as connection, httpx2.AsyncClient(trust_env=False) as stranger:
-        answer = await stranger.post(f"{server_of(connection).address}/v1/chat/completions", content=b"{}")
+        answer = await stranger.post(f"{(await server_of(connection)).address}/v1/chat/completions", content=b"{}")
 
     assert answer.status_code == 401
 
@@ -230,7 +242,7 @@ async def test_a_server_that_dies_in_the_middle_is_a_lost_connection_with_what_h
     async with local_provider.open() as connection, connection.stream(LONG) as stream:
         first = await anext(stream)
         assert isinstance(first, TextDelta)
-        os.kill(server_of(connection).pid, signal.SIGTERM)
+        os.kill((await server_of(connection)).pid, signal.SIGTERM)
         with pytest.raises(ConnectionLost, match=f"ended by signal {signal.SIGTERM:d}") as caught:
             async for _ in stream:
                 pass
@@ -238,12 +250,91 @@ async def test_a_server_that_dies_in_the_middle_is_a_lost_connection_with_what_h
     assert caught.value.received.startswith(first.text)
 
 
-async def test_a_server_that_is_dead_cannot_be_reached_and_the_error_says_why(local_provider: LocalProvider) -> None:
+async def kill(connection: Connection) -> None:
+    server = await server_of(connection)
+    os.kill(server.pid, signal.SIGKILL)
+    await server.wait_end()
+
+
+async def test_a_server_that_died_is_started_again_by_the_next_request_and_its_end_is_logged(
+    local_provider: LocalProvider, started: Started, caplog: pytest.LogCaptureFixture
+) -> None:
     async with local_provider.open() as connection:
-        os.kill(server_of(connection).pid, signal.SIGKILL)
-        with pytest.raises(ProviderUnreachable, match=f"ended by signal {signal.SIGKILL:d}"):
-            async with connection.stream(COUNT):
-                pytest.fail("the stream opened")
+        await kill(connection)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(started.processes) == 1
+        assert f"ended by signal {signal.SIGKILL:d}" in caplog.text
+
+        texts: list[str] = []
+
+        async def ask() -> None:
+            async with connection.stream(evolve(COUNT, seed=1)) as stream:
+                texts.append(await text_of(stream))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(ask)
+        assert len(texts) == 3
+        assert all(texts)
+        assert len(started.processes) == 2
+    assert started.exit_statuses == [-signal.SIGKILL] * 2
+
+
+async def test_a_server_that_dies_as_the_request_comes_cannot_be_reached_and_the_error_says_why(
+    local_provider: LocalProvider,
+) -> None:
+    async with local_provider.open() as connection, keeper_of(connection).use() as loaded:
+        os.kill(loaded.server.pid, signal.SIGSTOP)  # it takes the request, and says nothing
+        async with trio.open_nursery() as nursery:
+
+            async def ask() -> None:
+                with pytest.raises(ProviderUnreachable, match=f"ended by signal {signal.SIGKILL:d}"):
+                    async with connection.stream(COUNT):
+                        pytest.fail("the stream opened")
+
+            nursery.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            os.kill(loaded.server.pid, signal.SIGKILL)
+
+
+async def test_a_server_that_cannot_be_started_again_is_an_error_of_each_request(
+    local_provider: LocalProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> trio.Process:
+        raise PermissionError("not today")
+
+    async with local_provider.open() as connection:
+        await kill(connection)
+        with monkeypatch.context() as broken:
+            broken.setattr(trio.lowlevel, "open_process", fail)
+            for _ in range(2):
+                with pytest.raises(ProviderUnreachable, match="not today"):
+                    async with connection.stream(COUNT):
+                        pytest.fail("the stream opened")
+        async with connection.stream(COUNT) as stream:
+            assert await text_of(stream)
+
+
+async def test_a_connection_that_was_closed_says_so(local_provider: LocalProvider) -> None:
+    async with local_provider.open() as connection:
+        pass
+    with pytest.raises(trio.ClosedResourceError, match="'local' is not open any more"):
+        async with connection.stream(COUNT):
+            pytest.fail("the stream opened")
+
+
+async def test_cancelling_who_waits_for_the_second_start_leaves_it_to_who_comes_next(
+    local_provider: LocalProvider, started: Started
+) -> None:
+    async with local_provider.open() as connection:
+        await kill(connection)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server_of, connection)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        async with connection.stream(COUNT) as stream:
+            assert await text_of(stream)
+        assert len(started.processes) == 2
 
 
 async def test_leaving_ends_the_process(local_provider: LocalProvider, started: Started) -> None:
@@ -278,7 +369,7 @@ async def test_the_server_ends_when_its_owner_dies(local_provider: LocalProvider
         from actrio.providers import LocalProvider
         async def main():
             async with LocalProvider(context_tokens=512, parallel=1).open() as connection:
-                print(vars(connection)["_server"].address, flush=True)
+                print(vars(connection)["_keeper"]._latest.loaded.server.address, flush=True)
                 os._exit(0)
         trio.run(main)
     """
