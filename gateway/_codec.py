@@ -19,6 +19,7 @@ T = TypeVar("T")
 MAX_BYTES: Final = 1 << 20  # of one frame, unless told
 MAX_ANSWER: Final = 16 << 20  # bytes of a frame of the server
 MAX_DEPTH: Final = 32  # of arrays and objects in one another; the frame itself is the first
+MAX_ANSWER_DEPTH: Final = 64  # of a frame of the server
 
 _encoder: Final = msgspec.json.Encoder()
 _client_decoder: Final[msgspec.json.Decoder[ClientFrame]] = msgspec.json.Decoder(ClientFrame)
@@ -43,6 +44,20 @@ def encode(frame: ClientFrame | ServerFrame | Event) -> str:
 def exceeds(text: str, most: int) -> bool:
     """Whether a text has more bytes than that."""
     return 4 * len(text) > most and (len(text) > most or len(text.encode()) > most)
+
+
+def exceeds_depth(text: str, most: int) -> bool:
+    """Whether arrays and objects in it are nested deeper than that."""
+    return text.count("{") + text.count("[") > most and _depth(text) > most
+
+
+def unfit(frame: str) -> str:
+    """Why no client would take a frame of the server; empty if one would."""
+    if exceeds(frame, MAX_ANSWER):
+        return f"larger than the {MAX_ANSWER} bytes that a frame may have"
+    if exceeds_depth(frame, MAX_ANSWER_DEPTH):
+        return f"nested deeper than the {MAX_ANSWER_DEPTH} levels that a frame may have"
+    return ""
 
 
 def decode_client(text: str | bytes, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> ClientFrame:
@@ -87,7 +102,7 @@ def _decode(decoder: "msgspec.json.Decoder[T]", text: str | bytes, max_bytes: in
         raise ProtocolError("$", "not UTF-8") from None
     if len(data) > max_bytes:
         raise ProtocolError("$", f"{len(data)} bytes long, and at most {max_bytes} are taken")
-    if text.count("{") + text.count("[") > max_depth and _depth(text) > max_depth:
+    if exceeds_depth(text, max_depth):
         raise ProtocolError("$", f"nested deeper than {max_depth}")
     try:
         return decoder.decode(data)

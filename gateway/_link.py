@@ -22,7 +22,7 @@ from actrio.gateway._answers import (
     TurnDone,
     Unfamiliar,
 )
-from actrio.gateway._codec import MAX_DEPTH, decode_server, encode, exceeds
+from actrio.gateway._codec import MAX_ANSWER_DEPTH, decode_server, encode, exceeds
 from actrio.gateway._dial import Address
 from actrio.gateway._errors import ConnectFailed, ConnectionLost, NotAuthorized, TooLarge
 from actrio.gateway._frames import Ask, Cancel, ClientFrame, ProtocolError, Resume, Tell, UserMessage
@@ -273,7 +273,7 @@ class Link:
     async def _read(self, socket: Socket) -> None:
         while True:
             message = await socket.receive()
-            self._take(decode_server(message, max_bytes=self._address.max_frame_bytes, max_depth=2 * MAX_DEPTH))
+            self._take(decode_server(message, max_bytes=self._address.max_frame_bytes, max_depth=MAX_ANSWER_DEPTH))
             self._heard = True
 
     def _take(self, frame: ServerFrame | Unfamiliar) -> None:

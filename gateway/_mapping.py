@@ -60,11 +60,13 @@ from actrio.gateway._answers import (
     TextPiece,
     UsageTold,
 )
+from actrio.gateway._codec import MAX_ANSWER_DEPTH, exceeds_depth
 from actrio.gateway._usage import usage_info
 from actrio.mailbox import ActorStopped, AskCycleError, CodecError, DeadlinePassed, MailboxFull
 from actrio.providers import ProviderError
 
 MAX_TEXT: Final = 16_384  # characters that one frame joins
+_DEEPEST: Final = MAX_ANSWER_DEPTH - 4  # levels of a value, which is inside a frame's fields
 MAX_TOLD: Final = 1 << 20  # characters of what goes into a tool, or comes out of it; a client is told no more
 
 # What clients are told of an error: its code and this, never the words of the error itself, which may hold anything.
@@ -92,9 +94,10 @@ def words_for(error: Exception) -> tuple[str, str]:
 
 
 def plain(value: object) -> Any:
-    """A value as plain data; None if JSON cannot carry it."""
+    """A value as plain data; None if JSON cannot carry it, or no frame, as it is nested too deep."""
     try:
-        return msgspec.json.decode(msgspec.json.encode(value, enc_hook=encode_model))
+        text = msgspec.json.encode(value, enc_hook=encode_model)
+        return None if exceeds_depth(text.decode(), _DEEPEST) else msgspec.json.decode(text)
     except (TypeError, ValueError, OverflowError, NotImplementedError, RecursionError):
         return None
 

@@ -21,7 +21,7 @@ from actrio.agents import (
 )
 from actrio.gateway._access import Identity
 from actrio.gateway._answers import End, Error, UsageInfo
-from actrio.gateway._codec import MAX_ANSWER, encode, exceeds
+from actrio.gateway._codec import encode, unfit
 from actrio.gateway._frames import OnDisconnect
 from actrio.gateway._limits import GatewayLimits
 from actrio.gateway._mapping import TurnMapping, plain
@@ -85,9 +85,8 @@ class Request:
         """End it; only the first end counts."""
         if not self.over.is_set():
             text = encode(end)
-            if exceeds(text, MAX_ANSWER):
-                words = f"the answer is larger than the {MAX_ANSWER} bytes that a frame may have"
-                end, text = Error("too_large", words, self.id, end.seq), ""
+            if reason := unfit(text):
+                end, text = Error("too_large", f"the answer is {reason}", self.id, end.seq), ""
             self.end = end
             self.ended_at = trio.current_time()
             self.end_size = EVENT_BYTES + len(text)

@@ -9,7 +9,7 @@ import trio
 
 from actrio.gateway._access import Identity
 from actrio.gateway._answers import Lagging, Notice, Published, ServerFrame
-from actrio.gateway._codec import MAX_ANSWER, encode, exceeds
+from actrio.gateway._codec import encode, unfit
 from actrio.gateway._frames import Subscribe, Unsubscribe
 from actrio.gateway._house import House
 from actrio.gateway._socket import SocketClosed
@@ -84,8 +84,8 @@ class Subscriptions:
 
     def _write(self, what: Subscribe, message: Any) -> str:
         text = encode(self._frame(what, message))
-        if exceeds(text, MAX_ANSWER):
-            _log.warning("a message of topic %s is larger than a frame may be; it was not sent", what.topic)
+        if reason := unfit(text):
+            _log.warning("a message of topic %s is %s; it was not sent", what.topic, reason)
             return encode(Lagging(1, what.topic, what.agent))
         return text
 
