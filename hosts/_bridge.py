@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from contextvars import Context, copy_context
 from inspect import isawaitable
-from typing import Any
-from weakref import WeakSet
+from typing import Any, Final
+from weakref import WeakSet, finalize, ref
 
 import trio
 
@@ -20,6 +20,8 @@ from actrio.hosts._worker import Worker
 
 # What a host does when its runtime has begun: an async function of the runtime, or a context manager around all of it.
 Setup = Callable[[Runtime], Any]
+
+_NOT_BEGUN: Final = "it has not been started"
 
 _bridges: "WeakSet[Bridge]" = WeakSet()
 
@@ -41,7 +43,7 @@ class Bridge:
     def __init__(self, setup: Setup | None, options: dict[str, Any], *, guest: bool = False) -> None:
         self.guest: bool = guest  # calls come in the thread in which the runtime runs
         self.open: set[Call] = set()
-        self.ended: str | None = None
+        self.ended: str | None = _NOT_BEGUN
         self.over: bool = False
         self.crash: BaseException | None = None
         self.runtime: Runtime | None = None
@@ -60,16 +62,36 @@ class Bridge:
 
     # For the host, in any thread
 
+    def belong_to(self, holder: object) -> None:
+        """Have the runtime cancelled when ``holder`` is dropped."""
+        # What runs holds this; a strong reference from here would keep alive whom a crash remembers: the holder.
+        finalize(holder, _drop, ref(self)).atexit = False
+
+    def begin(self, ready: Call, start: Callable[[], object]) -> None:
+        """Take calls, and have :meth:`main` run by ``start``. Raises what that raises; then it is over."""
+        self.ended = None
+        self.open.add(ready)
+        try:
+            start()
+        except Exception as error:
+            self.open.discard(ready)
+            self.end(error)
+            raise
+
     def send(self, call: Call) -> None:
         """Have a call run. Raises: RuntimeStopped."""
         self.open.add(call)
         if self.ended is not None:
             self.open.discard(call)
             raise self.stopped()
-        if self.guest and self._nursery is not None and not self._jobs:
-            self._start(call)
-        else:
-            self.post(call)
+        try:
+            if self.guest and self._nursery is not None and not self._jobs:
+                self._start(call)
+            else:
+                self.post(call)
+        except BaseException:  # of a signal handler, so nobody will wait for it
+            call.cancel()
+            raise
 
     def post(self, job: "Call | Callable[[], None]") -> None:
         """Have the runtime look at a call, or run a function that raises nothing."""
@@ -78,8 +100,12 @@ class Bridge:
         if self.over:
             self._jobs.clear()  # `end` finishes what is open
         elif ring is not None and not self._scheduled:
-            self._scheduled = True
-            ring()
+            try:
+                self._scheduled = True
+                ring()
+            except BaseException:  # of a signal handler, and nobody else would ring
+                ring()
+                raise
 
     def stop_soon(self, *, at_once: bool) -> None:
         """Have the runtime end: with the grace of its actors, or with all of them cancelled."""
@@ -199,11 +225,22 @@ class Bridge:
         self.shared.clear()
 
     def forked(self) -> None:
-        """In a child process, where the thread of the runtime does not exist."""
+        """In a child process, where the thread of the runtime does not exist. What has not begun may begin there."""
+        if self.ended == _NOT_BEGUN or self.over:
+            return
         self.ended = "this process was forked from the one it runs in. Open a host of its own here"
         self.over = True
-        self.crash = None
-        self.open.clear()
+        self.crash = self.runtime = None
+        while self.open:
+            call = self.open.pop()
+            call.waiting = False  # none that waited is here, and to wake one wakes that of the parent
+            call.finish(error=self.stopped())
+
+
+def _drop(to_bridge: "ref[Bridge]") -> None:
+    bridge = to_bridge()
+    if bridge is not None:
+        bridge.stop_soon(at_once=True)
 
 
 def _after_fork() -> None:

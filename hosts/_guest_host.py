@@ -1,6 +1,7 @@
 """A runtime in the thread of any event loop: Qt, GTK, a game's own."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar, Unpack
 
 import trio
@@ -68,7 +69,6 @@ class GuestHost:
         self, setup: Setup | None = None, *, run_sync_soon: RunSyncSoon, **options: Unpack[RuntimeOptions]
     ) -> None:
         self._bridge = Bridge(setup, dict(options), guest=True)
-        self._bridge.ended = "it has not been started"
         self._run_sync_soon = run_sync_soon
         self._end: GuestCall | None = None
 
@@ -82,16 +82,15 @@ class GuestHost:
     def start(self, then: Then | None = None, *, ended: Then | None = None) -> Self:
         """Begin. ``then`` is told when the setup has run; ``ended`` how the runtime ended. Calls may come at once.
 
-        Raises: RuntimeStopped: it was started before.
+        Raises: RuntimeStopped: it was started before; RuntimeError: Trio runs in this thread already.
         """
         if self._end is not None:
             raise RuntimeStopped("it was started before. Make a new host")
         bridge = self._bridge
-        bridge.ended = None
         ready = GuestCall(bridge, self._run_sync_soon, then, _nothing)
         self._end = GuestCall(bridge, self._run_sync_soon, ended, _nothing)
-        bridge.open.add(ready)
-        trio.lowlevel.start_guest_run(
+        start = partial(
+            trio.lowlevel.start_guest_run,
             bridge.main,
             ready,
             run_sync_soon_threadsafe=self._run_sync_soon,
@@ -99,6 +98,7 @@ class GuestHost:
             host_uses_signal_set_wakeup_fd=True,
             restrict_keyboard_interrupt_to_checkpoints=True,
         )
+        bridge.begin(ready, start)
         return self
 
     def soon(

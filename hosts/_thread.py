@@ -19,7 +19,9 @@ class RuntimeThread:
 
     def __init__(self, bridge: Bridge, ready: Call) -> None:
         self._bridge = bridge
-        self._thread = threading.Thread(target=_run, args=(bridge, ready), name="actrio runtime", daemon=True)
+        self._ready = ready
+        # It holds this while it runs, so that the exit waits for it, whoever has forgotten it.
+        self._thread = threading.Thread(target=self._run, name="actrio runtime", daemon=True)
 
     def start(self) -> None:
         """Start it."""
@@ -38,15 +40,14 @@ class RuntimeThread:
             self._bridge.stop_soon(at_once=True)
             self.join(EXIT_GRACE)
 
-
-def _run(bridge: Bridge, ready: Call) -> None:
-    crash: BaseException | None = None
-    try:
-        trio.run(bridge.main, ready)
-    except BaseException as error:  # noqa: ASYNC103, BLE001 - the host raises it
-        crash = error
-    finally:
-        bridge.end(crash)
+    def _run(self) -> None:
+        crash: BaseException | None = None
+        try:
+            trio.run(self._bridge.main, self._ready)
+        except BaseException as error:  # noqa: ASYNC103, BLE001 - the host raises it
+            crash = error
+        finally:
+            self._bridge.end(crash)
 
 
 def _exit() -> None:

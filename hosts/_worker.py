@@ -1,8 +1,10 @@
 """The tasks of the runtime that run what hosts call."""
 
+import inspect
+from collections.abc import Awaitable
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import trio
 from trio.lowlevel import (
@@ -23,6 +25,20 @@ if TYPE_CHECKING:
     from actrio.hosts._bridge import Bridge
 
 IDLE_WORKERS: Final = 32  # tasks kept for the next calls; more end themselves
+
+
+def begin(call: Call) -> Awaitable[Any]:
+    """Call its function. Raises: what that raises; TypeError: it is none, or not async."""
+    function: object = call.function
+    if not callable(function):
+        if inspect.iscoroutine(function):
+            function.close()
+        raise TypeError(f"{function!r} is no async function; give one, uncalled, and its arguments after it")
+    work: object = function(*call.args, **call.kwargs)
+    if not hasattr(work, "__await__"):
+        name = getattr(function, "__qualname__", repr(function))
+        raise TypeError(f"{name} is not async, and has given {work!r}. A host runs async functions in its runtime")
+    return cast("Awaitable[Any]", work)
 
 
 class Worker:
@@ -86,7 +102,7 @@ class Worker:
             if call.deadline != inf:
                 scope.deadline = trio.current_time() + call.deadline - monotonic()
             try:
-                value = await call.function(*call.args, **call.kwargs)
+                value = await begin(call)
             except Exception as error:  # noqa: BLE001 - the host gets it
                 self._finish(error=error)
             else:
@@ -103,7 +119,7 @@ class Worker:
         idle = self.bridge.idle
         task = self.task
         assert task is not None
-        if len(idle) >= IDLE_WORKERS:
+        if len(idle) >= IDLE_WORKERS or scope.cancel_called:
             return False
 
         idle.append(self)

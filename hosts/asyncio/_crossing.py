@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Literal, ParamSpec, Self, TypeVar
-from weakref import finalize
 
 from trio.lowlevel import in_trio_run, in_trio_task
 
@@ -23,12 +22,12 @@ Mode = Literal["thread", "guest"]
 class AsyncioCall(Call):
     """A call that a task of asyncio waits for."""
 
-    __slots__ = ("_future", "_host_loop")
+    __slots__ = ("_futures", "_host_loop")
 
     def __init__(self, crossing: "Crossing", *args: Any) -> None:
         super().__init__(crossing.bridge, *args)
         self._host_loop: HostLoop = crossing.host_loop
-        self._future: asyncio.Future[None] | None = None
+        self._futures: list[asyncio.Future[None]] = []  # one for each task that waits, as another may close a stream
 
     def wake(self) -> None:
         try:
@@ -37,16 +36,19 @@ class AsyncioCall(Call):
             self.bridge.stop_soon(at_once=True)
 
     def look(self) -> None:
-        """Let the task go on, in its loop."""
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
+        """Let the tasks go on, in their loop."""
+        futures, self._futures = self._futures, []
+        for future in futures:
+            if not future.done():
+                future.set_result(None)
 
     async def wait(self) -> None:
         """Wait for an item, or the end. Cancelled, it changes nothing."""
         while not self.items and not self.done:
-            self._future = self._host_loop.loop.create_future()
             if self.must_wait():
-                await self._future
+                future = self._host_loop.loop.create_future()
+                self._futures.append(future)
+                await future
 
     async def wait_done(self) -> None:
         """Wait for the end. Cancelled, it cancels the call, and is through when that has ended."""
@@ -77,11 +79,10 @@ class Crossing:
 
     def __init__(self, setup: Setup | None, options: dict[str, Any], mode: Mode) -> None:
         self._bridge = Bridge(setup, options, guest=mode == "guest")
-        self._bridge.ended = "it has not been started"
         if mode not in ("thread", "guest"):
             raise ValueError(f"mode={mode!r} is neither 'thread' nor 'guest'")
         self._mode: Mode = mode
-        finalize(self, self._bridge.stop_soon, at_once=True).atexit = False  # of a host that was dropped
+        self._bridge.belong_to(self)
         self._run: RuntimeThread | GuestRun | None = None
         self._host_loop: HostLoop | None = None
 
@@ -103,13 +104,11 @@ class Crossing:
         if self._run is not None:
             raise RuntimeStopped("it was started before. Make a new host")
         bridge = self._bridge
-        bridge.ended = None
         self._host_loop = HostLoop(loop, bridge)
         ready = AsyncioCall(self, _nothing)
-        bridge.open.add(ready)
         self._run = RuntimeThread(bridge, ready) if self._mode == "thread" else GuestRun(bridge, ready, loop)
-        self._run.start()
         try:
+            bridge.begin(ready, self._run.start)
             await ready.wait()
             ready.result()
         except BaseException as error:
@@ -197,22 +196,25 @@ class Reader(Generic[T]):
         self._arguments = args
         self._call: AsyncioCall | None = None
         self._reading = False
-        self._told = False
+        self._told = False  # its end; or it is closed, and there is nobody to tell
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
+        if self._told:
+            raise StopAsyncIteration
         call = self._call or self._open()
         if not call.items:
             await self._wait(call)
-        if call.items:
+        if call.items and not self._told:
             item: T = call.take()
             return item
         self._end()
         raise StopAsyncIteration
 
     async def _wait(self, call: AsyncioCall) -> None:
+        self._crossing.check("anext")
         if self._reading:
             raise RuntimeError("another task waits for this reader. Give each a reader of its own")
         self._reading = True
@@ -245,11 +247,10 @@ class Reader(Generic[T]):
     async def aclose(self) -> None:
         """Read no more, and wait until the source has closed. Items not read are lost. Harmless when it has ended."""
         self._told = True
-        if self._call is None:
-            self._arguments = ()
-            self._function = _nothing
-        elif not self._call.done:
+        self._arguments = ()
+        if self._call is not None and not self._call.done:
             self._call.cancel()
+            self._crossing.check("aclose")
             await self._call.wait_done()
 
     async def leave(self) -> None:
@@ -276,4 +277,4 @@ async def _do(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[st
 
 
 async def _nothing(*_: object) -> None:
-    """A stream that was closed before it was opened, and the call that waits for a start."""
+    """What the calls that wait for a start and for an end stand for."""

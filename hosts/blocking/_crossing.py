@@ -3,12 +3,11 @@
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from math import inf
 from time import monotonic
 from typing import Any, Generic, ParamSpec, Self, TypeVar
-from weakref import finalize
 
 from trio.lowlevel import in_trio_run
 
@@ -30,7 +29,8 @@ _deadline: ContextVar[float] = ContextVar("actrio_host_deadline", default=inf)  
 def fail_after(seconds: float) -> Generator[None]:
     """Inside, a call to a host that would end later is cancelled, and raises ``trio.TooSlowError``.
 
-    For all hosts, in this thread. Of nested ones the earliest holds. What is no call to a host is not cut off.
+    For all hosts, in this thread. Of nested ones the earliest holds. A stream, or a turn in a block, has the one around
+    its first read, or around the block, to its end. What is no call to a host is not cut off.
     """
     token = _deadline.set(min(_deadline.get(), monotonic() + seconds))
     try:
@@ -81,10 +81,10 @@ class Crossing:
 
     def __init__(self, setup: Setup | None, options: dict[str, Any]) -> None:
         self._bridge = Bridge(setup, options)
-        self._bridge.ended = "it has not been started"
         self._thread: RuntimeThread | None = None
+        self._starting = threading.Lock()  # by the thread that starts it, and for good
         self.spare: list[Waker] = []  # of calls that are over
-        finalize(self, self._bridge.stop_soon, at_once=True).atexit = False  # of a host that was dropped
+        self._bridge.belong_to(self)
 
     @property
     def bridge(self) -> Bridge:
@@ -94,15 +94,13 @@ class Crossing:
     def start(self) -> None:
         """Have the runtime begin. Raises: what its setup raised."""
         _check("start")
-        if self._thread is not None:
+        if not self._starting.acquire(blocking=False):
             raise RuntimeStopped("it was started before. Make a new host")
         bridge = self._bridge
-        bridge.ended = None
         ready = BlockingCall(self, _nothing)
-        bridge.open.add(ready)
         self._thread = RuntimeThread(bridge, ready)
-        self._thread.start()
         try:
+            bridge.begin(ready, self._thread.start)
             ready.wait_done()
             ready.result()
         except BaseException as error:
@@ -167,32 +165,42 @@ class Reader(Generic[T]):
         self._arguments = args
         self._call: BlockingCall | None = None
         self._reading = threading.Lock()
-        self._told = False
+        self._told = False  # its end; or it is closed, and there is nobody to tell
 
     def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> T:
         with self._reading:
+            if self._told:
+                raise StopIteration
             call = self._call or self._open()
             if not call.items:
-                _check("next")
-                call.wait()
-                if call.done:
-                    call.wake()  # another thread may wait in close() or leave(), and the end wakes one
-            if call.items:
-                item: T = call.take()
-                return item
+                self._wait(call)
+            if call.items and not self._told:
+                with suppress(IndexError):  # another thread closes it just now
+                    item: T = call.take()
+                    return item
         self._end()
         raise StopIteration
 
+    def _wait(self, call: BlockingCall) -> None:
+        _check("next")
+        try:
+            call.wait()
+        finally:
+            if call.done or call.unwanted:
+                call.wake()  # another thread waits in close(), and this one got what was to wake it
+
     def _open(self) -> BlockingCall:
-        bridge = self._crossing.bridge
+        _check("next")
         call = BlockingCall(self._crossing, self._function)
         call.args = (call, *self._arguments)
         self._arguments = ()
-        bridge.send(call)
+        self._crossing.bridge.send(call)
         self._call = call
+        if self._told:  # another thread closed it meanwhile
+            call.cancel()
         return call
 
     def _end(self) -> None:
@@ -203,11 +211,10 @@ class Reader(Generic[T]):
     def close(self) -> None:
         """Read no more, and wait until the source has closed. Items not read are lost. Harmless when it has ended."""
         self._told = True
-        if self._call is None:
-            self._arguments = ()
-            self._function = _nothing
-        elif not self._call.done:
+        self._arguments = ()
+        if self._call is not None and not self._call.done:
             self._call.cancel()
+            _check("close")
             self._call.wait_done()
             self._call.wake()  # another thread may wait for an item
 
@@ -236,7 +243,7 @@ async def _do(function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[st
 
 
 async def _nothing(*_: object) -> None:
-    """A stream that was closed before it was opened, and the call that waits for a start."""
+    """What the call that waits for a start stands for."""
 
 
 def _check(called: str) -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 import trio
+import trio.lowlevel
 
 import actrio
 from actrio.hosts import AsyncioHost, Host
+from actrio.hosts.asyncio import Mode
 from tests.hosts.desk import Desk, Echo, Fail, Wait, run_asyncio, soon, until
 
 MANY = 100
@@ -145,3 +147,33 @@ def test_an_ask_that_waits_when_the_host_stops_is_told() -> None:
     asking.join(PATIENCE)
     assert len(ended) == 1
     assert wait.events == ["began", "cleaned up"]
+
+
+@pytest.mark.parametrize("mode", ["thread", "guest"])
+def test_a_call_after_one_that_was_cancelled_and_ended_nevertheless_is_its_own(mode: Mode) -> None:
+    began: list[int] = []
+
+    async def insist() -> int:
+        began.append(1)
+        with trio.CancelScope(shield=True):
+            await trio.sleep(0.02)
+        return 1
+
+    async def wait() -> int:
+        await trio.lowlevel.checkpoint()
+        return 2
+
+    async def main() -> None:
+        async with AsyncioHost(mode=mode) as host:
+
+            async def call() -> int:
+                with pytest.raises(asyncio.CancelledError):
+                    await host.call(insist)
+                return await host.call(wait)
+
+            calling = asyncio.ensure_future(call())
+            await until(lambda: began)
+            calling.cancel()
+            assert await calling == 2
+
+    run_asyncio(main)

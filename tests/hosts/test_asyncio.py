@@ -99,10 +99,10 @@ def test_timeouts_of_asyncio_work(run: Run, mode: Mode) -> None:
         async with AsyncioHost(mode=mode) as host:
             desk, wait, other = await host.spawn(Desk, concurrency=2), Wait(), Wait()
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.02):
+                async with asyncio.timeout(0.1):
                     await desk.ask(wait)
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(desk.ask(other), 0.02)
+                await asyncio.wait_for(desk.ask(other), 0.1)
             assert wait.events == other.events == ["began", "cleaned up"]
 
     run(main)

@@ -136,3 +136,54 @@ def test_a_forked_child_has_no_host_and_may_open_one() -> None:
             os.waitpid(child, 0)
     """
     assert said(text) == ["open", "True", "open", "closed", "closed"]
+
+
+def test_a_host_that_a_function_forgot_has_time_to_end_when_the_interpreter_exits() -> None:
+    text = """
+        class Slow(Desk):
+            async def stopped(self):
+                await trio.sleep(0.2)
+                await super().stopped()
+        def main():
+            actrio.Host().start().spawn(Slow)
+        main()
+    """
+    assert said(text) == ["open", "closed"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no fork")
+def test_a_host_made_before_a_fork_may_be_started_in_the_child() -> None:
+    text = """
+        host = actrio.Host()
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+        with host:
+            print(host.spawn(Desk).name, flush=True)
+    """
+    assert said(text) == ["open", "desk", "closed"] * 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="no fork")
+def test_a_stream_that_is_open_at_a_fork_has_ended_in_the_child_and_goes_on_in_the_parent() -> None:
+    text = """
+        import warnings
+        warnings.simplefilter("ignore")
+        async def go_on(runtime):
+            model = actrio.ScriptedProvider(" ".join("a" * 1000))
+            await runtime.spawn(actrio.Agent("writer", model=model))
+        with actrio.Host(go_on) as host:
+            pieces = host.find("writer").run("Go.").text()
+            next(pieces)
+            child = os.fork()
+            if child == 0:
+                try:
+                    list(pieces)
+                except actrio.RuntimeStopped as error:
+                    print("forked" in str(error), flush=True)
+                pieces.close()
+                os._exit(0)
+            os.waitpid(child, 0)
+            print(len(list(pieces)))
+    """
+    assert said(text) == ["True", "999"]

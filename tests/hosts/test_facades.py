@@ -17,8 +17,8 @@ from tests.hosts.unasync import HOSTS, MADE, unasync
 # What only code inside the runtime can use.
 INSIDE: Final = {
     "Runtime": {
-        "bury", "clock", "counts_of", "fail", "forget", "log", "make_family", "make_node", "make_ref", "note",
-        "nursery", "pool", "random", "resources", "restarts", "share", "shut_down", "spawn_under", "start",
+        "bury", "clock", "counts_of", "excuses", "fail", "forget", "log", "make_family", "make_node", "make_ref",
+        "note", "nursery", "pool", "random", "resources", "restarts", "share", "shut_down", "spawn_under", "start",
         "stop_soon",
     },
     "ActorRef": {"notify"},

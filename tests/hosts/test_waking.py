@@ -13,6 +13,7 @@ from typing import Any
 from weakref import ref as weak
 
 import pytest
+import trio
 from outcome import Outcome
 
 import actrio
@@ -20,7 +21,7 @@ from actrio.hosts import AsyncioHost, GuestHost, Host
 from actrio.hosts._waker import EventWaker, LockWaker, Waker, make_waker
 from actrio.hosts.blocking._crossing import SPARE_WAKERS
 from actrio.providers import Stall
-from tests.hosts.desk import LOOPS, Desk, Echo, chatty, run_asyncio, until
+from tests.hosts.desk import LOOPS, Desk, Echo, chatty, run_asyncio, soon, until
 
 PATIENCE = 5  # seconds
 
@@ -175,3 +176,22 @@ def test_a_guest_answers_calls_from_its_start_on(pause: bool) -> None:
     host.stop()
     while not ended:
         loop.get(timeout=PATIENCE)()
+
+
+def test_a_signal_while_the_runtime_is_woken_cancels_the_call_and_no_other() -> None:
+    with Host() as host:
+        desk, bridge, rung = host.spawn(Desk), host._crossing.bridge, list[int]()
+        ring = bridge._ring
+        assert ring is not None
+
+        def struck() -> None:
+            rung.append(1)
+            if len(rung) == 1:
+                raise KeyboardInterrupt
+            ring()
+
+        bridge._ring = struck
+        with pytest.raises(KeyboardInterrupt):
+            host.call(trio.sleep_forever)
+        soon(lambda: not bridge.open)
+        assert desk.ask(Echo(1)) == 1
