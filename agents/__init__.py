@@ -24,6 +24,7 @@ from actrio.agents._conversation import Conversation, ConversationSummary
 from actrio.agents._errors import (
     AnswerInvalid,
     InvalidOutputType,
+    MiddlewareFailed,
     NoSuchApproval,
     SteeringFull,
     StoreFailed,
@@ -64,7 +65,7 @@ from actrio.agents._reply import Reply
 from actrio.agents._store import ConversationStore, TurnMessages
 from actrio.agents._turn import Turn
 from actrio.agents.output import BrokenJson, FieldUpdate
-from actrio.agents.tools import CallOver, InvalidTool, Tool, ToolContext, ToolError, ToolUse, tool
+from actrio.agents.tools import CallOver, InvalidTool, TaskLost, Tool, ToolContext, ToolError, ToolUse, tool
 
 __all__ = [
     "PRICES",
@@ -87,6 +88,7 @@ __all__ = [
     "InvalidOutputType",
     "InvalidTool",
     "Middleware",
+    "MiddlewareFailed",
     "ModelCall",
     "NoSuchApproval",
     "OutputRejected",
@@ -100,6 +102,7 @@ __all__ = [
     "SteeringFull",
     "StepStarted",
     "StoreFailed",
+    "TaskLost",
     "TextChunk",
     "TextReader",
     "TooManySteps",

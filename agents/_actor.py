@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
-from actrio.actors import Actor, RuntimeClosed, State, handles
-from actrio.agents._budget import BudgetExceeded, PriceMissing, charging
+from actrio.actors import Actor, State, handles
+from actrio.agents._budget import charging
 from actrio.agents._conversation import Remembered
-from actrio.agents._errors import StoreFailed, TurnError, TurnInterrupted
+from actrio.agents._errors import MiddlewareFailed, StoreFailed, TurnInterrupted
 from actrio.agents._log import TurnLog
-from actrio.agents._middleware import TurnCall, around
+from actrio.agents._metrics import TurnOutcome
+from actrio.agents._middleware import TurnCall, around_turn
 from actrio.agents._prompt import LivePrompt, Prompt
 from actrio.agents._ref import AgentRef
 from actrio.agents._reply import Reply
 from actrio.agents._steps import Steps
-from actrio.agents._store import STORING_S, TurnMessages
+from actrio.agents._store import TurnMessages
 from actrio.agents.tools import Toolbox
-from actrio.providers import Connection, GovernedConnection, ProviderError
+from actrio.mailbox import ActrioError
+from actrio.providers import Connection, GovernedConnection
 
 if TYPE_CHECKING:
     from actrio.agents._agent import Agent
@@ -44,20 +46,37 @@ class AgentActor(Actor):
         """Turns of one conversation are serial; those without a key are all independent."""
         return message.conversation if isinstance(message, Prompt) else None
 
-    # The model's failure is for the asker to know: the actor is not to blame, and has lost nothing.
-    @handles(raises=(ProviderError, TurnError, BudgetExceeded, PriceMissing, RuntimeClosed))
+    # What the model, a budget, a store or another agent has failed at is for the asker to know: the actor is not to
+    # blame, and has lost nothing.
+    @handles(raises=(ActrioError,))
     async def take_turn(self, message: Prompt) -> Reply[Any]:
         """Answer a prompt. Whatever ends it, when this is left the conversation has the turn."""
-        agent = self._agent
         ref: AgentRef[Any] = cast("AgentRef[Any]", self.ctx.ref)  # as the agent's definition made it
         log = message.log if isinstance(message, LivePrompt) else ref.make_log(message.conversation)
         if log.over.is_set():
             # Redelivered. Its readers saw it fail when the actor crashed, and must not see another beginning.
             raise TurnInterrupted(log.agent, log.conversation, "its agent crashed", log.text())
         log.start()
+        outcome: TurnOutcome = "cancelled"
+        try:
+            reply = await self._take(message, ref, log)
+            outcome = "completed"
+        except Exception as error:
+            outcome = "failed"
+            log.fail(error)
+            raise
+        finally:
+            ref.counts.turns[outcome] += 1
+        log.complete(reply)
+        return reply
+
+    async def _take(self, message: Prompt, ref: AgentRef[Any], log: TurnLog) -> Reply[Any]:
         conversation = await self._recall(ref, log)
+        ref.conversations.keep(log.conversation, conversation)  # where who clears it meanwhile finds it
         conversation.take_back(message)
-        counts = ref.counts
+        if conversation.moved_to is not None and conversation.moved_to.state is State.STOPPED:
+            conversation.moved_to = None
+        agent, counts = self._agent, ref.counts
         if self._toolbox is None:
             self._toolbox = Toolbox(agent.name, agent.tools, agent.deps, counts.tools, self.ctx.runtime.share)
         steps = Steps(
@@ -71,11 +90,9 @@ class AgentActor(Actor):
         except Exception as error:
             interrupted = f"{type(error).__name__}: {error}"
             log.fail(error)
-            counts.turns["failed"] += 1
             raise
         except BaseException:  # Cancelled, which the nurseries of tools may have put into a group
             interrupted = log.wish = self._why_cancelled(log)
-            counts.turns["cancelled"] += 1
             raise
         finally:
             said = steps.messages() if interrupted is None else steps.messages_so_far(interrupted)
@@ -83,13 +100,8 @@ class AgentActor(Actor):
             conversation.moved_to = steps.moved_to or conversation.moved_to
             ref.conversations.keep(log.conversation, conversation)
             if interrupted is not None:
-                with trio.move_on_after(STORING_S, shield=True) as storing:
-                    await self._store_rest(ref, log, said)
-                if storing.cancelled_caught:
-                    _log.error("agent %s: its store did not keep an interrupted turn within %g s", log.agent, STORING_S)
+                await self._store_rest(ref, log, said)  # noqa: ASYNC102 - shielded and bounded there
         await self._store(ref, log, said, reply)
-        counts.turns["completed"] += 1
-        log.complete(reply)
         return reply
 
     async def _go(self, steps: Steps, log: TurnLog, moved_to: AgentRef[Any] | None) -> Reply[Any]:
@@ -97,10 +109,15 @@ class AgentActor(Actor):
         if not makers:
             return await steps.run(moved_to)
         call = TurnCall(log.agent, log.conversation, steps.asked)
-        async with around(makers, call):
+
+        async def run() -> None:
             steps.asked = call.messages
             call.reply = await steps.run(moved_to)
-        assert call.reply is not None, "the turn has ended"
+
+        async with around_turn(makers, call):
+            await run()
+        if call.reply is None:
+            raise MiddlewareFailed(log.agent, log.conversation, "it let the turn end without a reply")
         return call.reply
 
     # What is in memory is kept whatever the store does.
@@ -109,17 +126,13 @@ class AgentActor(Actor):
         try:
             return await ref.conversations.load(log.conversation)
         except Exception as error:
-            failure = StoreFailed(log.agent, log.conversation, f"{type(error).__name__}: {error}")
-            log.fail(failure)
-            raise failure from error
+            raise StoreFailed(log.agent, log.conversation, f"{type(error).__name__}: {error}") from error
 
     async def _store(self, ref: AgentRef[Any], log: TurnLog, said: TurnMessages, reply: Reply[Any]) -> None:
         try:
             await ref.conversations.append(log.conversation, said)
         except Exception as error:
-            failure = StoreFailed(log.agent, log.conversation, f"{type(error).__name__}: {error}", reply)
-            log.fail(failure)
-            raise failure from error
+            raise StoreFailed(log.agent, log.conversation, f"{type(error).__name__}: {error}", reply) from error
 
     async def _store_rest(self, ref: AgentRef[Any], log: TurnLog, said: TurnMessages) -> None:
         """Store a turn that something else has ended already, and that stays what ended it."""

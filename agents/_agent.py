@@ -32,6 +32,7 @@ DEFAULT_MAX_EVENTS = 100_000  # about 15 MB, if a turn ever has as many
 _LEAST = {
     "concurrency": 1,
     "history_limit": 0,
+    "history_tokens": 0,
     "max_conversations": 1,
     "max_events": 1,
     "max_steps": 1,
@@ -45,6 +46,8 @@ def _unchecked(value: object) -> object:
 
 
 def _as_middleware(middleware: Iterable[Middleware]) -> tuple[Middleware, ...]:
+    if isinstance(middleware, Middleware):
+        raise TypeError("middleware is a list of them: middleware=[...]")
     return tuple(middleware)
 
 
@@ -113,7 +116,7 @@ class Agent(Generic[OutputT]):
     temperature: float | None = field(default=None, kw_only=True)
     top_p: float | None = field(default=None, kw_only=True)
     # A type, or what typing makes of types, such as a union; `str` is plain text.
-    output: type[OutputT] = field(default=cast("Any", str), kw_only=True)
+    output: type[OutputT] = field(default=cast("type[OutputT]", str), kw_only=True)
     output_retries: int = field(default=DEFAULT_OUTPUT_RETRIES, kw_only=True)
     tools: tuple[Tool[..., Any], ...] = field(default=(), kw_only=True, converter=as_tools)
     tool_choice: ToolChoice = field(default="auto", kw_only=True)
@@ -133,14 +136,21 @@ class Agent(Generic[OutputT]):
         name, model = _unchecked(self.name), _unchecked(self.model)
         if not isinstance(name, str) or not name or "/" in name:
             raise InvalidSpec(str(name), "an agent's name is a text, not empty and without '/'")
+        if isinstance(model, type):
+            raise InvalidSpec(name, f"model={model.__name__} is a class; give what {model.__name__}(...) makes")
         if not isinstance(model, Provider):
             problem = (
                 f"model={model!r} is no provider. Give one, or a name: LocalProvider(), 'openai:gpt-5-mini', or "
                 "ScriptedProvider('Hello.') in a test"
             )
             raise InvalidSpec(name, problem)
+        budget = _unchecked(self.budget)
+        if budget is not None and not isinstance(budget, Budget):
+            raise InvalidSpec(name, f"budget={budget!r} is no Budget, such as Budget(tokens=10_000)")
         for setting, least in _LEAST.items():
             value = getattr(self, setting)
+            if setting == "history_tokens" and value is None:
+                continue
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise InvalidBound(name, setting, value, f"must be a whole number of at least {least}")
         if self.price is None:

@@ -42,13 +42,18 @@ class Budget:
     requests: int | None = field(default=None, validator=_above_zero)
 
 
+def _not_negative(_: object, attribute: "Attribute[Any]", value: object) -> None:
+    if value is not None and not (isinstance(value, int | float) and value >= 0):
+        raise ValueError(f"{attribute.name} of a price must be 0 or more, not {value!r}")
+
+
 @frozen
 class Price:
     """What a model costs, for a million tokens each."""
 
-    input: float
-    output: float
-    cached: float | None = None  # as input, if it is not said
+    input: float = field(validator=_not_negative)
+    output: float = field(validator=_not_negative)
+    cached: float | None = field(default=None, validator=_not_negative)  # as input, if it is not said
 
     def of(self, usage: Usage) -> float:
         """What this usage costs."""

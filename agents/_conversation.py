@@ -4,12 +4,14 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import trio
 from attrs import frozen
 
 from actrio.agents._estimate import count_tokens
-from actrio.agents._store import ConversationStore, TurnMessages
+from actrio.agents._store import STORING_S, ConversationStore, TurnMessages
+from actrio.mailbox._nursery import open_nursery
 from actrio.providers import Assistant, Message, Part, System, User
 
 _log = logging.getLogger("actrio.agents")
@@ -30,7 +32,7 @@ class Remembered:
     exceeded. So the history always begins with what a user said, and no tool call is parted from its result.
     """
 
-    __slots__ = ("_last", "_limit", "_messages", "_tokens", "_turns", "moved_to")
+    __slots__ = ("_last", "_limit", "_messages", "_tokens", "_turns", "ended", "moved_to")
 
     def __init__(self, limit: HistoryLimit, turns: Iterable[TurnMessages] = ()) -> None:
         self._limit = limit
@@ -39,9 +41,9 @@ class Remembered:
         self._messages = 0
         self._tokens = 0
         self._last: object = None  # what the last turn answered
+        self.ended: int = 0  # turns, since this is in memory, with those that were forgotten
         self.moved_to: Any = None  # the ref of the agent that the conversation was handed to
-        for turn in turns:
-            self.add(None, *turn)
+        self.begin_with(turns)
 
     @property
     def turns(self) -> tuple[TurnMessages, ...]:
@@ -68,6 +70,7 @@ class Remembered:
         """Remember a turn, and which prompt object it answered."""
         tokens = count_tokens(messages)
         self._last = prompt
+        self.ended += 1
         self._turns.append((messages, tokens))
         self._messages += len(messages)
         self._tokens += tokens
@@ -75,10 +78,14 @@ class Remembered:
         while self._messages > most.messages or (most.tokens is not None and self._tokens > most.tokens):
             self._forget(self._turns.popleft())
 
-    def clear(self) -> None:
-        """Forget all."""
+    def begin_with(self, turns: Iterable[TurnMessages]) -> None:
+        """Forget all, and remember these instead."""
         self._turns.clear()
         self._messages = self._tokens = 0
+        ended = self.ended
+        for turn in turns:
+            self.add(None, *turn)
+        self.ended = ended
         self._last = self.moved_to = None
 
     def _forget(self, turn: tuple[TurnMessages, int]) -> None:
@@ -93,13 +100,14 @@ class Conversations:
     store.
     """
 
-    __slots__ = ("_by_key", "_limit", "_most", "_owner", "store")
+    __slots__ = ("_by_key", "_limit", "_locks", "_most", "_owner", "store")
 
     def __init__(self, owner: str, *, most: int, limit: HistoryLimit, store: ConversationStore | None = None) -> None:
         self._owner = owner
         self._most = most
         self._limit = limit
         self._by_key: dict[str, Remembered] = {}  # {key: conversation}, the longest unused first
+        self._locks: WeakValueDictionary[str, trio.Lock] = WeakValueDictionary()  # {key: around calls of the store}
         self.store: ConversationStore | None = store
 
     def get(self, key: str | None) -> Remembered:
@@ -111,9 +119,10 @@ class Conversations:
         """The conversation under a key, from the store if it is not in memory. Raises what the store raises."""
         if key is None or self.store is None or key in self._by_key:
             return self.get(key)
-        loaded = Remembered(self._limit, await self.store.load(self._owner, key))
-        self.keep(key, loaded)
-        return loaded
+        async with self._lock(key):
+            if key not in self._by_key:  # else somebody else has read it meanwhile
+                self.keep(key, Remembered(self._limit, await self.store.load(self._owner, key)))
+            return self._by_key[key]
 
     def keep(self, key: str | None, conversation: Remembered) -> None:
         """Remember a conversation that has just been used; not one without a key."""
@@ -126,22 +135,53 @@ class Conversations:
             _log.info("agent %s: more than %d conversations, forgot the longest unused", self._owner, self._most)
 
     async def append(self, key: str | None, turn: TurnMessages) -> None:
-        """Add a turn in the store, if there is one. Raises what the store raises."""
-        if key is not None and self.store is not None:
-            await self.store.append(self._owner, key, turn)
+        """Add a turn in the store, if there is one. Raises what the store raises.
+
+        Cancelling this leaves the store some seconds, so that it does not lack a turn that is remembered.
+        """
+        if key is None or self.store is None:
+            return
+        async with open_nursery() as nursery:
+            with trio.CancelScope(shield=True) as storing:
+                nursery.start_soon(_bound_when_cancelled, storing)
+                async with self._lock(key):
+                    await self.store.append(self._owner, key, turn)
+            if storing.cancelled_caught:
+                _log.error("agent %s: its store did not keep an interrupted turn within %g s", self._owner, STORING_S)
+            nursery.cancel_scope.cancel()
 
     async def replace(self, key: str, turns: Iterable[TurnMessages]) -> None:
         """Have these turns under a key, in memory and in the store. Raises what the store raises."""
         turns = tuple(turns)
+        before = self.get(key).ended
         if self.store is not None:
-            await self.store.replace(self._owner, key, turns)
-        self.keep(key, Remembered(self._limit, turns))
+            async with self._lock(key):
+                await self.store.replace(self._owner, key, turns)
+        conversation = self.get(key)  # the very object, as a turn that is under way has it and adds to it
+        late = max(0, conversation.ended - before)  # turns that ended meanwhile, and come into the store after this
+        conversation.begin_with((*turns, *(conversation.turns[-late:] if late else ())))
+        self.keep(key, conversation)
 
     async def drop(self, key: str) -> None:
         """Forget a conversation that nobody comes back to, in the store too. Raises what the store raises."""
-        if self.store is not None:
-            await self.store.replace(self._owner, key, ())
         self._by_key.pop(key, None)
+        if self.store is not None:
+            async with self._lock(key):
+                await self.store.replace(self._owner, key, ())
+
+    def _lock(self, key: str) -> trio.Lock:
+        """Held around a call of the store: those for one conversation come one after the other."""
+        lock = self._locks.get(key)
+        if lock is None:
+            lock = self._locks[key] = trio.Lock()
+        return lock
+
+
+async def _bound_when_cancelled(storing: trio.CancelScope) -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        storing.deadline = trio.current_time() + STORING_S
 
 
 @frozen

@@ -107,6 +107,13 @@ class TurnRefused(TurnError):
         super().__init__(agent, conversation, f"was refused, for its {stage}: {reason}")
 
 
+class MiddlewareFailed(TurnError):
+    """What stands around the agent's turns or model calls raised something of its own: ``__cause__``, if anything."""
+
+    def __init__(self, agent: str, conversation: str | None, problem: str) -> None:
+        super().__init__(agent, conversation, f"was ended: its middleware failed: {problem}")
+
+
 class StoreFailed(TurnError):
     """The agent's store could not read the conversation, or keep the turn. ``__cause__`` is what it raised.
 

@@ -52,8 +52,8 @@ class TurnLog:
     """
 
     __slots__ = (
-        "_events", "_next", "_other", "_said", "_steering", "_traceback", "agent", "approvals", "conversation", "error",
-        "max_events", "over", "reply", "scope", "wish",
+        "_deaf", "_events", "_next", "_other", "_said", "_steering", "_traceback", "agent", "approvals", "conversation",
+        "error", "max_events", "over", "reply", "scope", "wish",
     )  # fmt: skip
 
     def __init__(self, agent: str, conversation: str | None, max_events: int) -> None:
@@ -72,6 +72,7 @@ class TurnLog:
         self._next = 0
         self._said: list[str] = []  # the text of this step, so far
         self._steering: deque[str] = deque()
+        self._deaf = False  # the model will not be called any more
         self._other: TurnLog | None = None  # the turn of the agent that goes on with this one
 
     # What happens. Each raises TurnTooLong, and nothing was written, if there are too many events.
@@ -167,6 +168,7 @@ class TurnLog:
             yield
         finally:
             self._other = None
+            self.hear_no_more()
 
     # What readers say
 
@@ -183,14 +185,25 @@ class TurnLog:
 
     def steer(self, text: str) -> None:
         """Keep a text for the model's next call. Raises: TurnOver, SteeringFull."""
-        if self.over.is_set():
+        if not self.hears:
             raise TurnOver(self.agent, self.conversation)
-        if self._other is not None and not self._other.over.is_set():
+        if self._other is not None:
             self._other.steer(text)
             return
         if len(self._steering) >= MAX_STEERING:
             raise SteeringFull(self.agent, self.conversation, MAX_STEERING)
         self._steering.append(text)
+
+    @property
+    def hears(self) -> bool:
+        """Whether its model may still read what is said to it."""
+        if self.over.is_set() or self._deaf:
+            return False
+        return self._other is None or self._other.hears
+
+    def hear_no_more(self) -> None:
+        """The answer is there, and nothing is added to it."""
+        self._deaf = True
 
     def take_steering(self) -> list[str]:
         """What was said since the model was called, written as events."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
-from actrio.agents._errors import TurnRefused
+from actrio.agents._errors import MiddlewareFailed, TurnRefused
 from actrio.agents.tools import ToolUse
+from actrio.mailbox import ActrioError
 from actrio.providers import Message, ModelRequest, ToolCall, Usage
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Middleware:
         Agent("writer", model, middleware=[Middleware(model=timed)])
 
     What is inside raises where they yield, Cancelled too, and has to leave them. What they raise themselves ends the
-    turn, or is the tool call's failure.
+    turn, with ``MiddlewareFailed`` unless it is an ``ActrioError``; or it is the tool call's failure.
 
     Args:
         turn: Around a whole turn.
@@ -99,21 +100,42 @@ class Middleware:
     tool: Callable[[ToolCalling], AbstractAsyncContextManager[object]] | None = None
 
 
-def around(
-    makers: Sequence[Callable[[T], AbstractAsyncContextManager[object]]], call: T
-) -> AbstractAsyncContextManager[object]:
-    """All of them around one call."""
-    return _nested(makers, call)
-
-
 @asynccontextmanager
-async def _nested(
+async def around(
     makers: Sequence[Callable[[T], AbstractAsyncContextManager[object]]], call: T
 ) -> "AsyncGenerator[None]":
+    """All of them around one call."""
     async with AsyncExitStack() as stack:
         for make in makers:
             await stack.enter_async_context(make(call))
         yield
+
+
+CallT = TypeVar("CallT", TurnCall, ModelCall)
+
+
+@asynccontextmanager
+async def around_turn(
+    makers: Sequence[Callable[[CallT], AbstractAsyncContextManager[object]]], call: CallT
+) -> "AsyncGenerator[None]":
+    """The same, for what ends the turn.
+
+    Raises: MiddlewareFailed: one of them raised what is no error of actrio's, and not what is inside raised.
+    """
+    inside: Exception | None = None
+    try:
+        async with around(makers, call):
+            try:
+                yield
+            except Exception as error:
+                inside = error
+                raise
+    except Exception as error:
+        if error is inside or isinstance(error, ActrioError):
+            raise
+        raise MiddlewareFailed(call.agent, call.conversation, f"{type(error).__name__}: {error}") from error
+    finally:
+        del inside  # else it and this frame would keep each other alive
 
 
 # Gives the reason to refuse a text, or None.

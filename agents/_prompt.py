@@ -65,6 +65,11 @@ def _key(_: object, attribute: "Attribute[str | None]", value: object) -> None:
         )
 
 
+def _is_budget(_: object, attribute: "Attribute[Budget | None]", value: object) -> None:
+    if value is not None and not isinstance(value, Budget):
+        raise TypeError(f"{attribute.name}={value!r} is no Budget, such as Budget(tokens=10_000)")
+
+
 @frozen
 class Prompt(Request[Reply[Any]]):
     """What an agent is asked: ``await ref.ask(Prompt("Hello.", conversation="u1"))``, or told.
@@ -83,7 +88,7 @@ class Prompt(Request[Reply[Any]]):
     messages: tuple[Message, ...] = field(converter=as_messages)
     conversation: str | None = field(default=None, validator=_key)
 
-    budget: Budget | None = field(default=None, kw_only=True)
+    budget: Budget | None = field(default=None, kw_only=True, validator=_is_budget)
     goal: Goal | None = field(default=None, kw_only=True)
 
     @property

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVarTuple, Unpack, o
 
 from typing_extensions import TypeVar
 
-from actrio.actors import ActorRef
+from actrio.actors import ActorRef, RuntimeClosed
 from actrio.agents._budget import Account, Budget
 from actrio.agents._conversation import Conversation, Conversations
 from actrio.agents._goal import Work, make_goal
+from actrio.agents._hand_over import waits_for_this
 from actrio.agents._log import TurnLog
 from actrio.agents._metrics import AgentCounts, AgentMetrics
 from actrio.agents._prompt import Content, LivePrompt, Prompt
@@ -19,9 +20,9 @@ from actrio.agents._turn import Turn
 from actrio.agents.batch._batch import Batch, batch_of, open_batch_of
 from actrio.agents.batch._form import ReplyForm
 from actrio.agents.batch._outcome import Outcome
-from actrio.agents.batch._sequence import Sequence, run_sequence
+from actrio.agents.batch._sequence import Sequence, forgetting, run_sequence
 from actrio.agents.batch._settings import BatchOptions
-from actrio.agents.tools import Completed, HandedOff, Tool, tool
+from actrio.agents.tools import Completed, HandedOff, Tool, ToolContext, ToolError, check_tools, tool
 from actrio.mailbox import AskEnvelope, Inbox, Request, open_ask
 from actrio.mailbox._nursery import open_nursery
 from actrio.mailbox._working import current_inbox
@@ -125,10 +126,15 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
 
         Raises: as :meth:`ask`, on entering; nothing of its own on leaving.
         """
+        if on_leave not in ("cancel", "continue"):
+            raise ValueError(f"on_leave={on_leave!r} must be one of cancel, continue")
         log = self.make_log(conversation)
         prompt = LivePrompt(content, conversation, budget=budget, log=log)
         if on_leave == "continue":
-            self._node.runtime.nursery.start_soon(_see_through, self._inbox, prompt, name=f"turn of {self.name}")
+            try:
+                self._node.runtime.nursery.start_soon(_see_through, self._inbox, prompt, name=f"turn of {self.name}")
+            except RuntimeError:  # the nursery is closed
+                log.fail(RuntimeClosed())
             yield Turn[OutputT](log)
             return
         async with open_ask(self._inbox, prompt) as pending, open_nursery() as nursery:
@@ -152,9 +158,11 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         The model is told to go on whenever it stops without that. ``max_steps`` bounds how often it is called, by
         default as the agent has it; when that is reached the work ends as not completed. Else as :meth:`ask`.
 
-        Raises: as :meth:`ask`; InvalidTool: JSON cannot carry the result's type.
+        Raises: as :meth:`ask`; InvalidTool: JSON cannot carry the result's type, or a tool of the agent's has the name
+        of that tool, "complete".
         """
         goal = make_goal(result, max_steps)
+        check_tools((*self._agent.tools, goal.tool), frozenset(self._agent.deps))
         reply = await super().ask(Prompt(task, conversation, budget=budget, goal=goal))
         end = reply.data
         completed = isinstance(end, Completed)
@@ -169,7 +177,7 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         ``await ref.batch(questions, max_concurrency=10)``. No more go on at once than the agent's ``concurrency``
         either. Options, and all else: as :func:`actrio.batch`.
         """
-        return await batch_of(self._ask_alone, inputs, ReplyForm(self._agent.output_type), options)
+        return await batch_of(self._ask_alone, _several(inputs), ReplyForm(self._agent.output_type), options)
 
     def open_batch(
         self, inputs: Iterable[Content] | AsyncIterable[Content] = (), **options: Unpack[BatchOptions]
@@ -178,7 +186,7 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
 
         As :func:`actrio.open_batch`.
         """
-        return open_batch_of(self._ask_alone, inputs, ReplyForm(self._agent.output_type), options)
+        return open_batch_of(self._ask_alone, _several(inputs), ReplyForm(self._agent.output_type), options)
 
     async def _ask_alone(self, content: Content) -> Reply[OutputT]:
         return await self.ask(content)
@@ -191,7 +199,13 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         Stops at the first error, which is in the result with the replies until then. Without ``conversation`` it is
         one of its own, forgotten at the end. Cancelling this cancels the turn at work.
         """
-        return await run_sequence(self, messages, conversation)
+        messages = _several(messages)
+        if conversation is not None:
+            return await run_sequence(self, messages, conversation)
+        # Of this name alone in any store, whatever program has it.
+        own = f"sequence {self._node.runtime.random.getrandbits(64):016x} of {self.name}"
+        async with forgetting(self, own):
+            return await run_sequence(self, messages, own)
 
     def as_tool(
         self, *, name: str | None = None, description: str | None = None, timeout: float | None = None
@@ -213,10 +227,13 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
         """A tool with which another agent's model hands the conversation over to this agent.
 
         This one then answers, in that turn already, with all that was said before, and in all further turns of the
-        conversation. Raises: as :meth:`as_tool`.
+        conversation, until it stops for good. It cannot hand back in the same turn: the one that handed over waits for
+        it, as the model is told. Raises: as :meth:`as_tool`.
         """
 
-        async def hand_off() -> None:
+        async def hand_off(ctx: ToolContext) -> None:
+            if ctx.conversation is not None and waits_for_this(self._inbox, ctx.conversation):
+                raise ToolError(f"{self.name} cannot go on: it waits for what you answer here. Answer yourself.")
             raise HandedOff(self)
 
         said = description or f"Hand the conversation over to {self.name}. {self._agent.description}".strip()
@@ -237,7 +254,7 @@ class AgentRef(ActorRef[Prompt], Generic[OutputT]):
 
         To those of one conversation, or to all. Not a checkpoint. Raises: SteeringFull.
         """
-        meant = [log for log in self.logs if conversation is None or log.conversation == conversation]
+        meant = [log for log in self.logs if log.hears and conversation in (None, log.conversation)]
         for log in meant:
             log.steer(text)
         return len(meant)
@@ -296,6 +313,13 @@ def _as_tool_name(name: str) -> str:
     return re.sub(r"[^a-zA-Z0-9_-]", "_", name.rpartition("/")[2])[:50]
 
 
+def _several(contents: Iterable[Content] | AsyncIterable[Content]) -> Iterable[Content] | AsyncIterable[Content]:
+    """They as they are. Raises: TypeError: it is one text, each letter of which would be asked."""
+    if isinstance(contents, str):
+        raise TypeError(f"give a list of texts, not one text: [{contents[:40]!r}]")
+    return contents
+
+
 async def _follow(pending: AskEnvelope[object], log: TurnLog) -> None:
     """Wait until the agent has dealt with a prompt, and end its turn if the agent did not."""
     try:
@@ -310,10 +334,12 @@ async def _follow(pending: AskEnvelope[object], log: TurnLog) -> None:
 async def _see_through(inbox: Inbox[Any], prompt: LivePrompt) -> None:
     """Have an agent deal with a prompt for nobody's sake but its readers'."""
     current_inbox.set(None)
+    log = prompt.log
     try:
-        async with open_ask(inbox, prompt) as pending:
-            await _follow(pending, prompt.log)
+        with log.scope:
+            async with open_ask(inbox, prompt) as pending:
+                await pending.answer()
     except Exception as error:  # noqa: BLE001 - every reader of the turn gets it
-        prompt.log.fail(error)
+        log.fail(error)
     finally:
-        prompt.log.interrupt("the runtime ended")
+        log.interrupt(log.wish or "the runtime ended")

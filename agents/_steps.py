@@ -9,13 +9,13 @@ from attrs import evolve
 from actrio.agents._answer import Answer
 from actrio.agents._budget import Reservation
 from actrio.agents._conversation import as_sent
-from actrio.agents._errors import AnswerInvalid, TooManySteps
+from actrio.agents._errors import AnswerInvalid, MiddlewareFailed, TooManySteps
 from actrio.agents._goal import GO_ON, Goal
 from actrio.agents._hand_over import hand_over
 from actrio.agents._history import TurnHistory
 from actrio.agents._log import TurnLog
 from actrio.agents._metrics import AgentCounts
-from actrio.agents._middleware import ModelCall, ToolCalling, around
+from actrio.agents._middleware import ModelCall, ToolCalling, around, around_turn
 from actrio.agents._reply import Reply
 from actrio.agents.output import OutputInvalid
 from actrio.agents.tools import Completed, HandedOff, ToolError, ToolUse, TurnEnds, Verdict
@@ -172,10 +172,12 @@ class Steps:
         if not makers:
             return await self._read(request, answer)
         call = ModelCall(self.agent, self.conversation, self._steps, request)
-        async with around(makers, call):
-            reason = await self._read(call.request, answer)
+        async with around_turn(makers, call):
+            await self._read(call.request, answer)
             call.text, call.calls, call.usage = self._log.text(), tuple(answer.calls), answer.usage
-        return reason
+        if answer.finish_reason is None:
+            raise MiddlewareFailed(self.agent, self.conversation, "it held back what ended the call of the model")
+        return answer.finish_reason
 
     async def _read(self, request: ModelRequest, answer: Answer) -> FinishReason:
         connection = await self._connect()
@@ -197,14 +199,14 @@ class Steps:
                 counts.first_text.record(answer.first_text_at - self._began)
 
     async def _call_tools(self, calls: tuple[ToolCall, ...]) -> TurnEnds | None:
-        """Run them; what ends the turn, if one of them does."""
+        """Run them; what ends the turn, if one of them does: the first of several, in the order of the calls."""
         self._uses_of_step.clear()
         try:
             await self._toolbox.call_all(calls, self)
         finally:
             ended = self._uses_of_step
             self._uses.extend(ended[call.id] for call in calls if call.id in ended)
-        return next((use.value for use in ended.values() if isinstance(use.value, TurnEnds)), None)
+        return next((ended[call.id].value for call in calls if isinstance(ended[call.id].value, TurnEnds)), None)
 
     def _steer(self) -> bool:
         """Take what was said to the turn meanwhile into the history; whether there was anything."""
@@ -236,6 +238,7 @@ class Steps:
             return None
 
     def _reply(self, data: Any, reason: FinishReason) -> Reply[Any]:
+        self._log.hear_no_more()
         waited = None if self._first_text_at is None else self._first_text_at - self._began
         return Reply(
             self._log.text(),
@@ -272,15 +275,20 @@ class Steps:
         if not makers:
             return await use(call)
         calling = ToolCalling(self.agent, self.conversation, call)
+
+        async def run() -> None:
+            calling.use = await use(calling.call)
+
         try:
             async with around(makers, calling):
-                calling.use = await use(calling.call)
+                await run()
         except Exception as error:  # noqa: BLE001 - the model is told, as of any failure of a tool
             text = (
                 error.text if isinstance(error, ToolError) else f"{call.name} failed: {type(error).__name__}: {error}"
             )
             return ToolUse(call, "failed", text, error=error, attempts=0)
-        assert calling.use is not None, "the call has ended"
+        if calling.use is None:
+            return ToolUse(call, "failed", f"{call.name} failed: its middleware left it without a result", attempts=0)
         return evolve(calling.use, call=call)
 
     async def approval(self, call: ToolCall) -> Verdict:

@@ -8,7 +8,7 @@ from actrio.providers import Message
 # What one turn added to its conversation: what was asked, then answers and tool results.
 TurnMessages: TypeAlias = tuple[Message, ...]
 
-# How long a store may take to keep a turn that was cancelled, in seconds.
+# How long a store may take to keep a turn after it was cancelled, in seconds.
 STORING_S: Final = 5.0
 
 
@@ -16,9 +16,9 @@ STORING_S: Final = 5.0
 class ConversationStore(Protocol):
     """Keeps conversations longer than the runtime lives: in a file, in a database.
 
-    An agent reads a conversation with its first turn, and then adds each turn when it has ended, however it ended. It
-    keeps to one turn of a conversation at a time; calls for different conversations may overlap. What a call raises
-    ends the turn with ``StoreFailed``.
+    An agent reads a conversation with its first turn, and then adds each turn when it has ended, however it ended. Its
+    calls for one conversation come one after the other; those for different ones may overlap. What a call raises ends
+    the turn with ``StoreFailed``.
     """
 
     async def load(self, agent: str, key: str) -> Iterable[TurnMessages]:
@@ -26,7 +26,7 @@ class ConversationStore(Protocol):
         ...
 
     async def append(self, agent: str, key: str, turn: TurnMessages) -> None:
-        """Add a turn. After a turn that was cancelled this gets 5 seconds, shielded from the cancellation."""
+        """Add a turn. If that was cancelled, or is while this works, this gets 5 seconds, shielded from it."""
         ...
 
     async def replace(self, agent: str, key: str, turns: Iterable[TurnMessages]) -> None:

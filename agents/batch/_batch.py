@@ -4,11 +4,12 @@ import os
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from inspect import isawaitable
 from typing import Any, Generic, Self, TypeVar, Unpack
 
 import trio
 
-from actrio.agents.batch._file import BatchFile
+from actrio.agents.batch._file import BatchFile, KnownInput
 from actrio.agents.batch._form import Form, PlainForm, TypedForm
 from actrio.agents.batch._outcome import BatchStopped, Cancelled, Done, Failed, ItemTimedOut, Outcome
 from actrio.agents.batch._settings import BatchOptions, BatchSettings, Progress
@@ -211,11 +212,14 @@ class Batch(AsyncIterator[Outcome[ValueT]], Generic[InputT, ValueT]):
         """How an input ends, counted and written."""
         if self._stopped:
             return self._count(Cancelled(index=item.index, input=item.value))
+        known: KnownInput | None = None
         try:
-            earlier = None if self._file is None else self._file.find(item.value, item.index)
-            if earlier is not None:
-                self._earlier += 1
-                return self._count(earlier)
+            if self._file is not None:
+                known = KnownInput(item.value)  # before the function, which may change it
+                earlier = self._file.find(known, item.index)
+                if earlier is not None:
+                    self._earlier += 1
+                    return self._count(earlier)
         except Exception as error:  # noqa: BLE001 - the reader gets it
             self._fail(error)
             return self._count(Cancelled(index=item.index, input=item.value))
@@ -226,7 +230,7 @@ class Batch(AsyncIterator[Outcome[ValueT]], Generic[InputT, ValueT]):
             self._running -= 1
         if self._file is not None and not isinstance(outcome, Cancelled):
             try:
-                self._file.append(outcome)
+                self._file.append(outcome, known or KnownInput(item.value))
             except Exception as error:  # noqa: BLE001 - the reader gets it
                 self._fail(error)
         if isinstance(outcome, Failed) and self._settings.on_error == "stop":
@@ -241,7 +245,7 @@ class Batch(AsyncIterator[Outcome[ValueT]], Generic[InputT, ValueT]):
         self._scopes.add(scope)
         try:
             with scope:
-                return Done(await self._function(item.value), index=index, input=item.value)
+                return Done(await _begun(self._function, item.value), index=index, input=item.value)
         except Exception as error:  # noqa: BLE001 - it is the input's outcome
             return Failed(error, index=index, input=item.value)
         finally:
@@ -279,6 +283,10 @@ async def open_batch_of(
     options: BatchOptions,
 ) -> AsyncGenerator[Batch[InputT, ValueT]]:
     """As `open_batch`, with values in a given form."""
+    if not callable(function):
+        raise TypeError(
+            f"a batch has an async function, not {function!r:.80}. An agent that was spawned: ref.batch(inputs)"
+        )
     settings = BatchSettings(**options)
     source = Source(inputs, settings.priority)
     file = None if settings.resume is None else await _open_file(settings, form)
@@ -354,6 +362,19 @@ async def batch(
     Args and Raises: as `open_batch`; what the iterable raised.
     """
     return await batch_of(function, inputs, _form_of(value_type), options)
+
+
+def _begun(function: Callable[[InputT], Awaitable[ValueT]], value: InputT) -> Awaitable[ValueT]:
+    """What the function gives to await. Raises: TypeError: that is nothing to await."""
+    awaited = function(value)
+    _check_awaitable(function, awaited)
+    return awaited
+
+
+def _check_awaitable(function: object, given: object) -> None:
+    if not isawaitable(given):
+        name = getattr(function, "__name__", repr(function))
+        raise TypeError(f"{name}() gave {type(given).__name__}, which cannot be awaited. Make it `async def`")
 
 
 def _form_of(value_type: type[Any] | None) -> Form[Any]:

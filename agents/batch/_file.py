@@ -16,6 +16,7 @@ from actrio.agents.batch._lock import lock
 from actrio.agents.batch._outcome import Done, Failed, Outcome, SavedError
 from actrio.mailbox import ActrioError
 
+_ON_WINDOWS: Final = os.name == "nt"  # where no file is replaced that is open
 _BEGIN: Final = b'{"key":"'  # what every line begins with
 _DIGEST: Final = 8  # bytes: with a million inputs, one chance in 37 million that any two are taken for each other
 
@@ -41,6 +42,22 @@ class BrokenBatchFile(ActrioError):
         self.path = path
         self.line = line
         super().__init__(f"{path}:{line}: {problem}. Is it the file of a batch? Mend or remove that line, or the file")
+
+
+class KnownInput:
+    """An input as the file has it: by its JSON.
+
+    Attributes: ``value``; ``json`` (it as JSON), ``key`` (what it is known by).
+
+    Raises: what says that JSON cannot carry it.
+    """
+
+    __slots__ = ("json", "key", "value")
+
+    def __init__(self, value: object) -> None:
+        self.value: object = value
+        self.json: bytes = msgspec.json.encode(value)
+        self.key: str = blake2b(self.json, digest_size=_DIGEST).hexdigest()
 
 
 class BatchFile:
@@ -100,14 +117,14 @@ class BatchFile:
         self._taken: dict[int, int] = {}  # {digest that more than one line has: the next of them}
         self._used = bytearray(len(order))
 
-    def find(self, item: object, index: int) -> Outcome[Any] | None:
+    def find(self, item: KnownInput, index: int) -> Outcome[Any] | None:
         """How an input ended before; None if it did not. The same line is given once only.
 
         Raises: what reading the value raises.
         """
         if not self._digests:
             return None
-        digest = int(key_of(item), 16)
+        digest = int(item.key, 16)
         at = self._taken.get(digest, -1)
         if at < 0:
             at = bisect_left(self._digests, digest)
@@ -116,7 +133,7 @@ class BatchFile:
         self._used[at] = 1
         if at + 1 < len(self._digests) and self._digests[at + 1] == digest:
             self._taken[digest] = at + 1
-        return self._read(self._places[at], item, index)
+        return self._read(self._places[at], item.value, index)
 
     def _read(self, place: int, item: object, index: int) -> Outcome[Any]:
         with self.path.open("rb") as file:
@@ -127,13 +144,13 @@ class BatchFile:
             return Failed(SavedError(failed["error"], failed["text"]), index=index, input=item, earlier=True)
         return Done(self._form.read(record["done"]), index=index, input=item, earlier=True)
 
-    def append(self, outcome: Done[Any] | Failed) -> None:
+    def append(self, outcome: Done[Any] | Failed, item: KnownInput) -> None:
         """Write how an input ended. Raises: OSError; what writing the value raises, and then nothing was written."""
-        record: dict[str, Any] = {"key": key_of(outcome.input), "index": outcome.index, "input": outcome.input}
+        record: dict[str, Any] = {"key": item.key, "index": outcome.index, "input": msgspec.Raw(item.json)}
         if isinstance(outcome, Done):
             record["done"] = self._form.write(outcome.value)
         else:
-            record["failed"] = {"error": type(outcome.error).__name__, "text": str(outcome.error)}
+            record["failed"] = {"error": type(outcome.error).__name__, "text": _text_of(outcome.error)}
         whole = msgspec.json.encode(record) + b"\n"
         line = memoryview(whole)
         self._written = True
@@ -180,9 +197,12 @@ def _is_at(path: Path, file: int) -> bool:
         return False
 
 
-def key_of(item: object) -> str:
-    """What an input is known by. Raises: TypeError: JSON cannot carry it."""
-    return blake2b(msgspec.json.encode(item), digest_size=_DIGEST).hexdigest()
+def _text_of(error: Exception) -> str:
+    """What an error says, as UTF-8 can carry it: file names and the like may have halves of characters in them."""
+    try:
+        return str(error).encode(errors="replace").decode()
+    except Exception:  # noqa: BLE001 - an error whose text fails is known by its class alone
+        return ""
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes, int]]:
@@ -214,9 +234,12 @@ def _drop_failed(path: Path, file: int) -> int:
             new.writelines(_kept(path))
             new.flush()
             os.fsync(new.fileno())
+        if not _ON_WINDOWS:
+            beside.replace(path)  # while it is locked, so that nobody begins to write to what is gone then
     finally:
-        os.close(file)  # before: Windows replaces no file that is open
-    beside.replace(path)
+        os.close(file)
+    if _ON_WINDOWS:
+        beside.replace(path)
     return _open_locked(path)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from functools import wraps
+from inspect import iscoroutinefunction, isfunction, unwrap
 from random import Random
-from typing import ParamSpec, TypeAlias, TypeVar
+from typing import ParamSpec, TypeAlias, TypeVar, cast
 
 import trio
 
@@ -43,10 +44,15 @@ def retry(
 
     Raises:
         ValueError: a number is out of its range; the error says which.
+        TypeError: ``on`` is no class of errors; from the decorator: the function is not async.
     """
     policy = Backoff(attempts=attempts, delay_s=delay, backoff=backoff, max_delay_s=max_delay, jitter=jitter)
 
+    _check_on(on)
+
     def decorate(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+        _check_async(function)
+
         @wraps(function)
         async def retried(*args: P.args, **kwargs: P.kwargs) -> T:
             attempt = 1
@@ -63,6 +69,17 @@ def retry(
         return retried
 
     return decorate
+
+
+def _check_async(function: object) -> None:
+    if isfunction(function) and not iscoroutinefunction(unwrap(function)):
+        raise TypeError(f"{function.__qualname__} must be `async def`, to be tried again")
+
+
+def _check_on(on: object) -> None:
+    for one in cast("tuple[object, ...]", on) if isinstance(on, tuple) else (on,):
+        if not (issubclass(one, BaseException) if isinstance(one, type) else callable(one)):
+            raise TypeError(f"on={on!r} is no class of errors, no tuple of such, and no function of an error")
 
 
 def next_pause(policy: Backoff, attempt: int, error: Exception, on: RetryOn) -> float | None:

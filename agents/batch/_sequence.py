@@ -1,8 +1,8 @@
 """Messages to an agent, one after the other, in one conversation."""
 
-from collections.abc import AsyncIterable, Iterable
-from contextlib import AsyncExitStack
-from itertools import count
+import logging
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import trio
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 OutputT = TypeVar("OutputT")
 
+_log = logging.getLogger("actrio.agents")
+
 _CLEAR_GRACE = 5.0  # seconds to forget a conversation in
-_numbers = count(1)
 
 
 @frozen
@@ -49,30 +50,36 @@ class Sequence(Generic[OutputT]):
 async def run_sequence(
     ref: "AgentRef[Any]",
     messages: "Iterable[Content] | AsyncIterable[Content]",
-    conversation: str | None,
+    conversation: str,
 ) -> Sequence[Any]:
     """See ``AgentRef.sequence``."""
     replies: list[Reply[Any]] = []
-    async with AsyncExitStack() as stack:
-        if conversation is None:
-            conversation = f"sequence {next(_numbers)} of {ref.name}"
-            stack.push_async_callback(_forget, ref, conversation)
 
-        async def ask(message: "Content") -> None:
-            replies.append(await ref.ask(message, conversation=conversation))
+    async def ask(message: "Content") -> None:
+        replies.append(await ref.ask(message, conversation=conversation))
 
-        try:
-            if isinstance(messages, AsyncIterable):
-                async for message in messages:
-                    await ask(message)
-            else:
-                for message in messages:
-                    await ask(message)
-        except Exception as error:  # noqa: BLE001 - it is in the result
-            return Sequence(tuple(replies), error, len(replies))
+    try:
+        if isinstance(messages, AsyncIterable):
+            async for message in messages:
+                await ask(message)
+        else:
+            for message in messages:
+                await ask(message)
+    except Exception as error:  # noqa: BLE001 - it is in the result
+        return Sequence(tuple(replies), error, len(replies))
     return Sequence(tuple(replies))
 
 
-async def _forget(ref: "AgentRef[Any]", key: str) -> None:
-    with trio.move_on_after(_CLEAR_GRACE, shield=True):
-        await ref.conversations.drop(key)
+@asynccontextmanager
+async def forgetting(ref: "AgentRef[Any]", key: str) -> AsyncGenerator[None]:
+    """A conversation that is forgotten at the end of the block; a store that fails at that is logged."""
+    try:
+        yield
+    finally:
+        with trio.move_on_after(_CLEAR_GRACE, shield=True) as clearing:
+            try:
+                await ref.conversations.drop(key)
+            except Exception:  # noqa: BLE001 - what came of the sequence is given; this is beside it
+                _log.exception("agent %s: its store did not forget %s", ref.name, key)
+        if clearing.cancelled_caught:
+            _log.error("agent %s: its store did not forget %s within %g s", ref.name, key, _CLEAR_GRACE)

@@ -21,6 +21,11 @@ class Item(Generic[InputT]):
     value: InputT
 
 
+def _check_inputs(inputs: object) -> None:
+    if not isinstance(inputs, Iterable | AsyncIterable):
+        raise TypeError(f"the inputs of a batch are an iterable or an async iterable, not {inputs!r}")
+
+
 class Source(Generic[InputT]):
     """Inputs, the most urgent first, and of equals the first to come.
 
@@ -36,6 +41,7 @@ class Source(Generic[InputT]):
     def __init__(
         self, inputs: Iterable[InputT] | AsyncIterable[InputT], priority: Callable[[Any], float] | None
     ) -> None:
+        _check_inputs(inputs)
         self._iterator: Iterator[InputT] | None = iter(inputs) if isinstance(inputs, Iterable) else None
         self._async_inputs: AsyncIterable[InputT] | None = None if isinstance(inputs, Iterable) else inputs
         self._size: int | None = len(inputs) if isinstance(inputs, Sized) else None
@@ -67,8 +73,9 @@ class Source(Generic[InputT]):
         """One more. Raises: BatchFull."""
         if len(self._heap) >= MOST_WAITING:
             raise BatchFull(MOST_WAITING)
+        index = self._push(value, priority)
         self._added += 1
-        return self._push(value, priority)
+        return index
 
     def take(self) -> Item[InputT] | None:
         """The next one; None if there is none now."""
@@ -123,8 +130,9 @@ class Source(Generic[InputT]):
     def _push(self, value: InputT, priority: float | None) -> int:
         if priority is None:
             priority = 0.0 if self._priority is None else self._priority(value)
+        place = -priority
         index, self.read = self.read, self.read + 1
-        heappush(self._heap, (-priority, index, value))
+        heappush(self._heap, (place, index, value))
         return index
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from inspect import iscoroutinefunction, isfunction, unwrap
 from types import NoneType
-from typing import Any, ClassVar, TypeVar, get_args, get_type_hints, overload
+from typing import Any, ClassVar, TypeVar, cast, get_args, get_type_hints, overload
 
 import trio
 from attrs import frozen
@@ -102,6 +103,10 @@ class Flow:
             InvalidBound: ``concurrency`` is less than 1.
         """
         trigger: Trigger[Any] = Trigger((signal,)) if isinstance(signal, type) else signal
+        if not isinstance(cast("object", trigger), Trigger):
+            raise InvalidFlow(
+                self.name, f"{signal!r} is no type of signals, and not what any_of, all_of or collect make"
+            )
         if concurrency is not None:
             check_whole(self.name, "concurrency", concurrency)
         for kind in trigger.kinds:
@@ -109,6 +114,8 @@ class Flow:
 
         def add(function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
             name = function.__name__
+            if isfunction(function) and not iscoroutinefunction(unwrap(function)):
+                raise InvalidFlow(self.name, f"{name} must be `async def`: async def {name}(signal, run)")
             if name in self.handlers:
                 raise InvalidFlow(self.name, f"it has a handler {name!r} already; give this one another name")
             made = (*emits, *_returned(function))

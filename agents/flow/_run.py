@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import trio
 
-from actrio.agents.flow._errors import FlowInterrupted, FlowNeverSettles, FlowSealed, NotWaiting
+from actrio.agents.flow._errors import FlowInterrupted, FlowNeverSettles, FlowSealed, InvalidFlow, NotWaiting
 from actrio.agents.flow._items import Items
 from actrio.agents.flow._pauses import Pauses
 from actrio.agents.flow._reaction import (
@@ -245,6 +245,8 @@ class FlowRun:
         for name, signals in saved["joins"].items():
             for signal in signals:
                 self._joins[name].take(read(codec, signal))
+            if len(self._joins[name].waiting) != len(signals):
+                raise InvalidFlow(self.name, f"the snapshot has signals for {name!r} that it does not wait for")
         for one in saved["reactions"]:
             number = one["emission"]
             emission = self._emissions.setdefault(number, Emission(number))

@@ -11,6 +11,7 @@ from attrs import has
 from actrio.agents._errors import InvalidOutputType
 from actrio.agents.output._scanner import BrokenJson, JsonScanner
 from actrio.agents.tools import decode_model, hoist, is_model, model_schema
+from actrio.agents.tools._signature import plain_words
 from actrio.providers import JsonFormat
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class OutputType(Generic[T]):
         try:
             (schema,), parts = msgspec.json.schema_components([named], schema_hook=model_schema, ref_template=_REF)
         except (TypeError, NotImplementedError, RecursionError) as error:
-            raise InvalidOutputType(agent, kind, str(error)) from error
+            raise InvalidOutputType(agent, kind, plain_words(str(error))) from error
         whole = _resolved(schema, parts)
         self._kind: Any = named
         self._named = named is not kind
@@ -85,14 +86,17 @@ class OutputType(Generic[T]):
 
     def _convert(self, value: Any, partial: Any) -> T:
         try:
-            found = msgspec.convert(value, self._kind, dec_hook=decode_model)
-            return cast("T", found.value if self._named else found)
+            found = msgspec.convert(value, self._kind, dec_hook=decode_model, str_keys=True)
         except msgspec.ValidationError as error:
             reason, at, path = str(error).rpartition(" - at `")
-            place = path.rstrip("`") if at else "$"
+            place = path.replace("`", "") if at else "$"
             if self._wrapped:
                 place = place.replace("$", f"$.{WRAPPED}", 1)
             raise OutputInvalid(f"{place}: {reason if at else error}", partial) from None
+        except Exception as error:
+            # What a class of the user's raises when it is made.
+            raise OutputInvalid(f"$: {type(error).__name__}: {error}", partial) from error
+        return cast("T", found.value if self._named else found)
 
 
 def _as_named(kind: Any) -> Any:

@@ -1,16 +1,18 @@
 """One call of one tool, from its arguments to what the model is told."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from math import inf
 from typing import Any, Final, cast
 
 import msgspec
 import trio
 
 from actrio.agents.tools._context import ToolContext
-from actrio.agents.tools._errors import ToolError, TurnEnds
+from actrio.agents.tools._errors import TaskLost, ToolError, TurnEnds
 from actrio.agents.tools._from_thread import FromThread
 from actrio.agents.tools._pydantic import encode_model
 from actrio.agents.tools._run import Runner, place_limiter
@@ -69,14 +71,17 @@ class Call:
             return self._ended("bad arguments", text, error=error)
         if tool.approval and not (verdict := await self._turn.approval(self._call)).approved:
             return self._ended("denied", "The user did not approve of this call. " + verdict.reason)
+        deadline = trio.current_time() + (inf if tool.timeout is None else tool.timeout)
         try:
-            with trio.move_on_after(float("inf") if tool.timeout is None else tool.timeout):
+            with trio.move_on_at(deadline):
                 async with AsyncExitStack() as stack:
                     if tool.max_concurrent is not None:
                         await stack.enter_async_context(place_limiter(tool.places, tool.max_concurrent))
                     return await self._try(self._complete(arguments))
-        except Exception as error:  # noqa: BLE001 - it came with the cancellation, in one group, and is alone now
-            self._log(error)
+        except Exception as error:  # noqa: BLE001 - the model is told
+            if trio.current_time() < deadline:
+                return self._failed(error)
+            self._log(error)  # it came with the cancellation, in one group, and is alone now
         except BaseExceptionGroup as group:
             # The call is cancelled, and its tool failed to end well: nobody is left to be told.
             failures, ends = group.split(Exception)
@@ -122,7 +127,12 @@ class Call:
 
     async def _run(self, arguments: dict[str, Any]) -> Any:
         work = partial(self._runner.run, self._tool, arguments)
-        return await (work() if self._bridge is None else self._bridge.beside(work))
+        try:
+            return await (work() if self._bridge is None else self._bridge.beside(work))
+        except BaseException as error:
+            if not _is_of_asyncio(error):
+                raise
+            raise TaskLost("a task of asyncio's that it waited for was cancelled") from error  # noqa: ASYNC104 - of asyncio
 
     def _is_worth_another(self, error: Exception, pause: float) -> bool:
         tool = self._tool
@@ -175,8 +185,9 @@ def as_text(value: object) -> str:
         return value
     try:
         return msgspec.json.encode(value, enc_hook=encode_model).decode()
-    except (TypeError, ValueError, NotImplementedError, RecursionError) as error:
-        raise TypeError(f"what it returned cannot be told to a model, as JSON cannot carry it: {error}") from None
+    except Exception as error:  # not only msgspec's: a property of the value, say, may raise anything
+        problem = f"what it returned cannot be told to a model, as JSON cannot carry it: {_in_words(error)}"
+        raise TypeError(problem) from error
 
 
 def _causes(error: Exception) -> Iterator[Exception]:
@@ -186,6 +197,12 @@ def _causes(error: Exception) -> Iterator[Exception]:
         return
     for one in cast("ExceptionGroup[Exception]", error).exceptions:
         yield from _causes(one)
+
+
+def _is_of_asyncio(error: BaseException) -> bool:
+    """Whether it is a cancellation of asyncio's, which nobody but the tool can have meant: no end of the program."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and isinstance(error, asyncio.CancelledError)
 
 
 def _in_words(error: Exception) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Gene
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from time import perf_counter
 from types import coroutine
 from typing import Any, Final, Protocol, cast
@@ -26,6 +27,8 @@ BLOCKING_S: Final = 0.1
 
 # Worker threads of tools at once, in one Trio run; those that were abandoned count until they end.
 THREADS: Final = 40
+
+_PROCESS_EXTRA: Final = "run_in='process' needs trio-parallel: pip install \"actrio[process]\""
 
 # How long worker processes get to end by themselves, in seconds.
 GRACE_S: Final = 2.0
@@ -67,7 +70,7 @@ async def open_workers() -> AsyncGenerator[Workers]:
     try:
         trio_parallel = import_module("trio_parallel")
     except ModuleNotFoundError:
-        raise InvalidTool("a tool with run_in='process'", 'it needs pip install "actrio[process]"') from None
+        raise InvalidTool("process", _PROCESS_EXTRA) from None
     left = False
     try:
         async with trio_parallel.open_worker_context(grace_period=GRACE_S) as workers:
@@ -221,7 +224,7 @@ def _watched(work: Coroutine[Any, Any, Any], report: Callable[[float], None]) ->
 
 
 def check_found_by_name(tool: Tool[..., Any]) -> None:
-    """Whether a worker process can find the function of a tool. Raises: InvalidTool."""
+    """Whether there can be a worker process, and it can find the function of a tool. Raises: InvalidTool."""
     name = getattr(tool.function, "__qualname__", None)
     if name is None:
         raise InvalidTool(tool.name, "it is no function, and a worker process finds it by its name")
@@ -229,6 +232,8 @@ def check_found_by_name(tool: Tool[..., Any]) -> None:
         raise InvalidTool(tool.name, f"{name} is inside a function, where a worker process cannot find it")
     if inspect.ismethod(tool.function):
         raise InvalidTool(tool.name, f"{name} is a method, and a worker process has not got its object")
+    if find_spec("trio_parallel") is None:
+        raise InvalidTool(tool.name, _PROCESS_EXTRA)
     if tool.signature().context is not None:
         raise InvalidTool(tool.name, "it runs in another process, where there is no ToolContext for it")
 

@@ -16,6 +16,8 @@ from actrio.agents.tools._metadata import as_meta
 from actrio.agents.tools._pydantic import ModelInvalid, decode_model, encode_model, model_schema
 from actrio.agents.tools._strict import close, hoist, unknown_field
 
+_ADVICE: Final = re.compile(r"Generating JSON schema for custom types requires either:(\s+- [^\n]*)+")
+
 _REF: Final = "#/$defs/{name}"
 
 
@@ -48,6 +50,7 @@ class Signature:
         raw = arguments or "{}"
         try:
             values = self._decoder.decode(raw)
+            problem = unknown_field(msgspec.json.decode(raw), self.schema) if self._nested else None
         except msgspec.ValidationError as error:
             raise BadArguments(_located(error)) from None
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -55,7 +58,7 @@ class Signature:
         except Exception as error:
             # What a class of the user's raises when it is made.
             raise BadArguments(f"$: {type(error).__name__}: {error}") from error
-        if self._nested and (problem := unknown_field(msgspec.json.decode(raw), self.schema)) is not None:
+        if problem is not None:
             raise BadArguments(problem)
         return {name: getattr(values, name) for name in self._names}
 
@@ -63,7 +66,7 @@ class Signature:
 def _located(error: msgspec.ValidationError) -> str:
     """``$.path: reason``, from what msgspec says."""
     reason, at, place = str(error).rpartition(" - at `")
-    path = place.rstrip("`") if at else "$"
+    path = place.replace("`", "") if at else "$"
     if isinstance(error.__cause__, ModelInvalid):
         return "; ".join(f"{path}{below}: {why}" for below, why in error.__cause__.problems)
     return f"{path}: {reason if at else error}"
@@ -179,7 +182,7 @@ def _compile(tool: str, fields: list[Any]) -> tuple[dict[str, Any], msgspec.json
         decoder = msgspec.json.Decoder(struct, dec_hook=decode_model)
         (_,), parts = msgspec.json.schema_components([struct], schema_hook=model_schema, ref_template=_REF)
     except (TypeError, NotImplementedError) as error:
-        raise InvalidTool(tool, f"JSON cannot carry what it takes: {_plain(str(error))}") from error
+        raise InvalidTool(tool, f"JSON cannot carry what it takes: {plain_words(str(error))}") from error
     schema = dict(parts.pop("Arguments"))
     schema.pop("title", None)
     for name, default in _defaults(struct):
@@ -199,5 +202,6 @@ def _defaults(struct: type[msgspec.Struct]) -> list[tuple[str, Any]]:
     return defaults
 
 
-def _plain(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()
+def plain_words(text: str) -> str:
+    """On one line, and without what msgspec advises to who uses msgspec."""
+    return re.sub(r"\s+", " ", _ADVICE.sub("", text)).strip()

@@ -221,8 +221,12 @@ def _check(made: Tool[..., Any]) -> None:
         ToolDefinition(made.name)
     except ValueError as error:
         raise InvalidTool(made.name, str(error)) from None
-    if made.timeout is not None and not made.timeout > 0:
+    if made.timeout is not None and not (_is_number(made.timeout) and made.timeout > 0):
         raise InvalidTool(made.name, f"timeout={made.timeout!r} must be a number of seconds above 0, or None")
     for setting, value in (("attempts", made.attempts), ("max_concurrent", made.max_concurrent or 1)):
-        if value < 1:
+        if not _is_number(value) or value < 1:
             raise InvalidTool(made.name, f"{setting}={value!r} must be at least 1")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)

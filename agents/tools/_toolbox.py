@@ -14,6 +14,7 @@ from actrio.agents.tools._errors import InvalidTool
 from actrio.agents.tools._run import Runner, Share, check_found_by_name
 from actrio.agents.tools._tool import Tool, tool
 from actrio.agents.tools._use import ToolUse, TurnOfCalls
+from actrio.mailbox import ActrioError
 from actrio.providers import ToolCall, ToolDefinition
 
 
@@ -29,11 +30,20 @@ def _as_tool(one: Callable[..., Any]) -> Tool[..., Any]:
     if isinstance(one, MethodType) and isinstance(below, Tool):
         # A tool below @classmethod, as Python 3.13 binds it.
         return cast("Tool[..., Any]", below).__get__(one.__self__)
+    name = str(getattr(one, "name", ""))
+    if hasattr(one, "as_tool"):
+        raise InvalidTool(name, "it is the ref of an agent. Give what its as_tool() makes, or as_hand_off()")
+    if hasattr(one, "make_actor"):
+        raise InvalidTool(
+            name, "it is an agent that was not spawned. Spawn it, and give what its ref's as_tool() makes"
+        )
     return tool(one)
 
 
 def as_tools(tools: Iterable[Tool[..., Any] | Callable[..., Any]]) -> tuple[Tool[..., Any], ...]:
     """Tools as they are, functions as the tools that they become with the default settings. Raises: InvalidTool."""
+    if callable(tools):
+        raise InvalidTool(getattr(tools, "__name__", None) or str(getattr(tools, "name", "")), "tools is a list: [...]")
     return tuple([_as_tool(one) for one in tools])
 
 
@@ -95,14 +105,16 @@ class Toolbox:
         if len(calls) == 1:
             await self._call(calls[0], turn)
             return
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             async with trio.open_nursery(strict_exception_groups=True) as nursery:
                 for call in calls:
                     nursery.start_soon(self._call, call, turn, name=f"tool {call.name}")
-        except ExceptionGroup as group:
-            # What ends a turn does so as if there were one call: the agent knows it by its class.
-            error = group.exceptions[0]
+        except BaseExceptionGroup as group:
+            # What ends a turn does so as if there were one call: the agent knows it by its class. If something else
+            # ends it, such as its cancellation, that alone does.
+            known, other = group.split(ActrioError)
+            error = other or (known and known.exceptions[0])
         if error is not None:
             try:
                 raise error

@@ -1,7 +1,9 @@
+from typing import Any
+
 import pytest
 
 from actrio.actors import InvalidSpec, Runtime, open_runtime
-from actrio.agents import Agent, AgentRef
+from actrio.agents import Agent, AgentRef, InvalidOutputType, InvalidTool, Middleware, tool
 from actrio.mailbox import InvalidBound
 from actrio.providers import Assistant, LocalProvider, System, User
 from actrio.providers._errors import UnknownModel
@@ -67,7 +69,14 @@ def test_a_name_that_no_actor_can_have_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("concurrency", 0), ("history_limit", -1), ("max_conversations", 0), ("max_events", 0), ("concurrency", 1.5)],
+    [
+        ("concurrency", 0),
+        ("history_limit", -1),
+        ("max_conversations", 0),
+        ("max_events", 0),
+        ("concurrency", 1.5),
+        ("history_tokens", -1),
+    ],
 )
 def test_bounds_are_whole_numbers(setting: str, value: object) -> None:
     with pytest.raises(InvalidBound, match=f"{setting}={value}"):
@@ -110,3 +119,69 @@ async def test_two_runtimes_do_not_mix_conversations() -> None:
         await (await two.spawn(agent)).ask("Second?", conversation="u1")
 
     assert model.requests[1].messages == (User("Second?"),)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"model": ScriptedProvider}, "model=ScriptedProvider is a class; give what ScriptedProvider"),
+        ({"budget": 3}, r"budget=3 is no Budget, such as Budget\(tokens"),
+        ({"middleware": Middleware()}, r"middleware is a list of them: middleware=\[...\]"),
+        ({"tool_choice": "always"}, "tool_choice='always' must be one of auto, none, required"),
+        ({"max_tokens": "9"}, "max_tokens must be at least 1, or None for no bound of ours, not '9'"),
+        ({"temperature": "hot"}, "temperature must be 0 or more, or None"),
+        ({"top_p": "all"}, "top_p must be above 0"),
+    ],
+)
+def test_settings_of_a_wrong_type_are_refused_in_words(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises((InvalidSpec, TypeError, ValueError), match=problem):
+        Agent("a", **{"model": ScriptedProvider(), **settings})
+
+
+@pytest.mark.parametrize(
+    ("tools", "problem"),
+    [
+        ([Agent("b", ScriptedProvider())], "'b' cannot be a tool: it is an agent that was not spawned"),
+        (tool(len), "'len' cannot be a tool: tools is a list"),
+    ],
+)
+def test_what_is_given_as_tools_and_is_none_is_refused_with_the_way_out(tools: Any, problem: str) -> None:
+    with pytest.raises(InvalidTool, match=problem):
+        Agent("a", ScriptedProvider(), tools=tools)
+
+
+async def test_the_ref_of_an_agent_is_no_tool_but_can_make_one(runtime: Runtime) -> None:
+    b: Any = await runtime.spawn(Agent("b", ScriptedProvider()))
+
+    with pytest.raises(InvalidTool, match=r"it is the ref of an agent. Give what its as_tool\(\) makes"):
+        Agent("a", ScriptedProvider(), tools=[b])
+
+
+async def test_an_output_type_that_cannot_be_is_told_on_one_line_without_anothers_advice() -> None:
+    with pytest.raises(InvalidOutputType) as caught:
+        Agent("a", ScriptedProvider(), output=object)
+
+    assert "is not supported" in str(caught.value)
+    assert "schema_hook" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_what_a_turn_is_asked_with_is_checked_in_words(runtime: Runtime) -> None:
+    a: Any = await runtime.spawn(Agent("a", ScriptedProvider("Yes.")))
+
+    with pytest.raises(TypeError, match="budget=3 is no Budget"):
+        await a.ask("?", budget=3)
+    with pytest.raises(ValueError, match="on_leave='go' must be one of cancel, continue"):
+        async with a.run("?", on_leave="go"):
+            pass
+
+
+@pytest.mark.parametrize("how", ["batch", "sequence"])
+async def test_one_text_is_not_taken_for_many_of_one_letter(runtime: Runtime, how: str) -> None:
+    model = ScriptedProvider(cycle=True)
+    a = await runtime.spawn(Agent("a", model))
+
+    with pytest.raises(TypeError, match=r"give a list of texts, not one text: \['hello'\]"):
+        await getattr(a, how)("hello")
+
+    assert not model.requests

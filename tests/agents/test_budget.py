@@ -1,5 +1,7 @@
 """Promise 13: a budget holds for the whole tree of agents under it."""
 
+from typing import Any
+
 import pytest
 import trio
 from hypothesis import given
@@ -123,6 +125,13 @@ async def test_a_cancelled_call_gives_back_what_it_reserved(runtime: Runtime, au
 def test_a_bound_of_nothing_is_refused(bound: str) -> None:
     with pytest.raises(ValueError, match=f"{bound} of a budget must be above 0"):
         Budget(**{bound: 0})
+
+
+@pytest.mark.parametrize(("field", "value"), [("input", -1), ("output", "2"), ("cached", float("nan"))])
+def test_a_price_below_nothing_is_refused(field: str, value: object) -> None:
+    prices: dict[str, Any] = {"input": 1, "output": 2, field: value}
+    with pytest.raises(ValueError, match=f"{field} of a price must be 0 or more"):
+        Price(**prices)
 
 
 def test_pictures_are_reserved_for() -> None:

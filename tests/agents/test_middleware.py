@@ -1,7 +1,7 @@
 """What stands around turns, model calls and tool calls."""
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
@@ -12,6 +12,7 @@ from actrio.actors import Runtime
 from actrio.agents import (
     Agent,
     Middleware,
+    MiddlewareFailed,
     ModelCall,
     ToolCalling,
     ToolError,
@@ -22,7 +23,7 @@ from actrio.agents import (
     tool,
 )
 from actrio.providers import ToolCall, User
-from actrio.testing import Say, ScriptedProvider, Stall
+from actrio.testing import Fail, Say, ScriptedProvider, Stall
 
 
 @tool
@@ -174,3 +175,74 @@ async def test_a_cancelled_turn_leaves_what_stands_around_it(runtime: Runtime, a
         await ref.ask("Well?")
 
     assert left == ["ModelCall", "TurnCall"]
+
+
+@pytest.mark.parametrize("around", ["turn", "model"])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_it_raises_ends_the_turn_and_not_the_agent(runtime: Runtime, around: str, when: str) -> None:
+    broken = True
+
+    @asynccontextmanager
+    async def check(_: object) -> AsyncGenerator[None]:
+        if broken and when == "before":
+            raise OSError("no network")
+        yield
+        if broken:
+            raise OSError("no network")
+
+    ref = await runtime.spawn(
+        Agent("a", ScriptedProvider("Yes.", cycle=True), middleware=[Middleware(**{around: check})])
+    )
+
+    with pytest.raises(MiddlewareFailed, match="its middleware failed: OSError: no network") as caught:
+        await ref.ask("Well?")
+    broken = False
+
+    assert isinstance(caught.value.__cause__, OSError)
+    assert (await ref.ask("Well?")).text == "Yes."
+
+
+@pytest.mark.parametrize("around", ["turn", "model"])
+async def test_what_is_inside_raises_as_it_is(runtime: Runtime, around: str) -> None:
+    @asynccontextmanager
+    async def nothing(_: object) -> AsyncGenerator[None]:
+        yield
+
+    ref = await runtime.spawn(
+        Agent("a", ScriptedProvider(Fail(ZeroDivisionError)), middleware=[Middleware(**{around: nothing})])
+    )
+
+    with pytest.raises(ZeroDivisionError):
+        await ref.ask("Well?")
+
+
+@pytest.mark.parametrize("around", ["turn", "model"])
+async def test_an_error_that_it_keeps_to_itself_is_its_failure(runtime: Runtime, around: str) -> None:
+    @asynccontextmanager
+    async def hush(_: object) -> AsyncGenerator[None]:
+        with suppress(Exception):
+            yield
+
+    ref = await runtime.spawn(Agent("a", ScriptedProvider(), middleware=[Middleware(**{around: hush})]))
+
+    with pytest.raises(MiddlewareFailed, match=r"without a reply|held back what ended"):
+        await ref.ask("Well?")
+
+    assert ref.metrics().turns == {"failed": 1}
+
+
+async def test_a_tool_call_that_it_leaves_without_a_result_has_failed(runtime: Runtime) -> None:
+    @asynccontextmanager
+    async def lose(call: ToolCalling) -> AsyncGenerator[None]:
+        yield
+        call.use = None
+
+    ref = await runtime.spawn(
+        Agent("a", ScriptedProvider(CALLING, "Sorry."), tools=[add], middleware=[Middleware(tool=lose)])
+    )
+
+    reply = await ref.ask("1 and 2?")
+
+    assert [(use.outcome, use.text) for use in reply.tool_uses] == [
+        ("failed", "add failed: its middleware left it without a result")
+    ]

@@ -140,3 +140,20 @@ async def test_an_answer_that_starts_over_is_the_last_one_alone(runtime: Runtime
         (1, "On"),
         (1, " rain"),
     ]
+
+
+@frozen
+class Share:
+    percent: int
+
+    def __attrs_post_init__(self) -> None:
+        assert self.percent <= 100, "that is more than all"
+
+
+async def test_what_the_type_itself_refuses_goes_back_to_the_model_too(runtime: Runtime) -> None:
+    model = ScriptedProvider('{"percent": 101}', '{"percent": 100}')
+    ref = await runtime.spawn(Agent("a", model, output=Share))
+
+    assert (await ref.ask("How much?")).data == Share(100)
+
+    assert "$: AssertionError: that is more than all" in model.requests[1].messages[-1].text

@@ -4,6 +4,7 @@ import gc
 import tracemalloc
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -230,6 +231,15 @@ async def test_an_error_out_of_the_block_comes_as_it_is() -> None:
         await fail()
 
 
+async def test_an_input_whose_priority_fails_is_not_added() -> None:
+    async with open_batch(Gauge(), range(1, 2_000), priority=lambda number: 1 / number) as running:
+        with pytest.raises(ZeroDivisionError):
+            running.add(0)
+        assert running.progress.total == 1_999
+        running.add(1)
+        assert running.progress.total == 2_000
+
+
 async def test_a_cancelled_reader_loses_no_outcome(autojump_clock: MockClock) -> None:
     async with open_batch(Gauge(), range(3), max_concurrency=1) as running:
         seen: list[Outcome[int]] = []
@@ -347,3 +357,21 @@ async def test_the_file_has_what_was_done_before_the_batch_was_cancelled(
     assert outcomes == [Done(number * 2) for number in range(10)]
     assert [outcome.earlier for outcome in outcomes] == [True] * 4 + [False] * 6
     assert gauge.began == [4, 5, 6, 7, 8, 9]
+
+
+async def test_a_function_that_is_not_async_is_told_so_in_each_outcome() -> None:
+    outcomes: list[Any] = await batch(len, ["a"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    assert "len() gave int, which cannot be awaited. Make it `async def`" in str(outcomes[0])
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs", "problem"),
+    [
+        (trio.sleep, 3, "the inputs of a batch are an iterable or an async iterable, not 3"),
+        ([1], trio.sleep, "a batch has an async function, not"),
+    ],
+)
+async def test_what_is_no_function_or_no_inputs_is_refused_at_once(function: Any, inputs: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        await batch(function, inputs)

@@ -118,6 +118,46 @@ async def test_a_value_that_cannot_be_written_ends_the_batch_with_the_reason(tmp
         await batch(Worker(), [1, 2], resume=tmp_path / "out.jsonl", value_type=str)  # type: ignore[arg-type]  # wrong on purpose
 
 
+async def test_an_input_is_known_by_what_it_was_before_the_function_had_it(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    async def use_up(order: dict[str, int]) -> int:
+        await trio.lowlevel.checkpoint()
+        asked.append(order.pop("number"))
+        return asked[-1]
+
+    path = tmp_path / "out.jsonl"
+    for _ in range(2):
+        assert await batch(use_up, [{"number": 1}, {"number": 2}], resume=path) == [Done(1), Done(2)]
+
+    assert asked == [1, 2]
+    lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+    assert [line["input"] for line in lines] == [{"number": 1}, {"number": 2}]
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("error", "text"), [(ValueError("no \udcff"), "no ?"), (Mute(), "")])
+async def test_whatever_an_error_says_its_input_has_failed_and_the_others_go_on(
+    tmp_path: Path, error: Exception, text: str
+) -> None:
+    async def work(number: int) -> int:
+        await trio.lowlevel.checkpoint()
+        if number == 1:
+            raise error
+        return number
+
+    path = tmp_path / "out.jsonl"
+    assert await batch(work, [1, 2, 3], resume=path) == [Failed(error), Done(2), Done(3)]
+    (again, *_) = await batch(work, [1, 2, 3], resume=path)
+    assert isinstance(again, Failed)
+    assert isinstance(again.error, SavedError)
+    assert again.error.text == text
+
+
 async def test_replies_of_an_agent_come_back_from_the_file(
     tmp_path: Path, runtime: Runtime, autojump_clock: MockClock
 ) -> None:

@@ -10,6 +10,8 @@ import pytest
 import trio
 
 from actrio.agents.batch import BatchFileInUse, BrokenBatchFile, Done, batch, open_batch
+from actrio.agents.batch._file import BatchFile
+from actrio.agents.batch._form import PlainForm
 
 # Holds the file open until it is told to go on, or is killed.
 HOLDER: Final = """
@@ -86,6 +88,26 @@ async def test_what_failed_is_taken_out_by_the_one_who_has_the_file(tmp_path: Pa
         assert [outcome async for outcome in running] == [Done(6)]
     assert len(path.read_bytes().splitlines()) == 3
     assert os.listdir(tmp_path) == [path.name]  # noqa: PTH208 - of any path
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows replaces no file that is open, so there is a moment")
+async def test_nobody_gets_the_file_in_the_moment_when_the_failed_are_taken_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.jsonl"
+    await batch(double, [1], resume=path)
+    replace = Path.replace
+    refused: list[Path] = []
+
+    def replace_while_another_comes(new: Path, old: Path) -> Path:
+        with pytest.raises(BatchFileInUse):
+            BatchFile(old, PlainForm())
+        refused.append(old)
+        return replace(new, old)
+
+    monkeypatch.setattr(Path, "replace", replace_while_another_comes)
+    assert await batch(double, [1], resume=path, retry_failed=True) == [Done(2)]
+    assert refused == [path]
 
 
 @pytest.mark.parametrize("text", ["My only copy", '{"key": 1', "\ufeff", '["key"]'])

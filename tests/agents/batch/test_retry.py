@@ -1,5 +1,7 @@
 """Trying again: exactly so often, never past the deadline, never for a cancellation."""
 
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock
@@ -82,3 +84,16 @@ async def test_the_jitter_is_that_of_the_seeded_runtime(autojump_clock: MockCloc
 def test_a_number_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match="attempts counts the first try too"):
         retry(attempts=0)
+
+
+@pytest.mark.parametrize("on", ["OSError", int, (OSError, "KeyError")])
+def test_what_is_tried_again_is_said_by_error_classes_or_a_function(on: Any) -> None:
+    with pytest.raises(TypeError, match="is no class of errors"):
+        retry(on=on)
+
+
+def test_a_function_that_is_not_async_is_refused_where_it_is_decorated() -> None:
+    def fetch() -> None: ...
+
+    with pytest.raises(TypeError, match="fetch must be `async def`, to be tried again"):
+        retry()(fetch)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

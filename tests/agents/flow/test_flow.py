@@ -265,3 +265,14 @@ def test_what_cannot_be_a_flow_is_refused() -> None:
         noting(flow, any_of("x"))  # type: ignore[call-overload]  # wrong on purpose
     with pytest.raises(ValueError, match="at least 1 signal"):
         collect(int, 0)
+
+
+def test_a_handler_that_is_not_async_and_a_signal_that_is_none_are_refused() -> None:
+    flow: Any = Flow("f")
+
+    def plain(topic: Topic, run: FlowRun) -> None: ...
+
+    with pytest.raises(InvalidFlow, match=r"plain must be `async def`: async def plain\(signal, run\)"):
+        flow.on(Topic)(plain)
+    with pytest.raises(InvalidFlow, match="3 is no type of signals"):
+        flow.on(3)

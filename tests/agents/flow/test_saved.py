@@ -277,3 +277,22 @@ def test_it_goes_on_in_a_new_process(tmp_path: Path) -> None:
     saved = json.loads(data)
     assert saved["reactions"] == []
     assert saved["state"] == {"asked": 1, "first": "Ann", "notes": ["Ann"], "second": "Ann"}
+
+
+@pytest.mark.parametrize("now", [collect(Order, 2), Order, collect(Shipped, 9)])
+async def test_signals_that_a_handler_does_not_wait_for_any_more_are_refused_and_not_lost(now: Any) -> None:
+    async def take(orders: object, run: FlowRun) -> None: ...
+
+    flow = Flow("order")
+    flow.on(collect(Order, 5))(take)
+    async with flow.open() as run:
+        for count in range(4):
+            await run.emit(Order("tea", count))
+        saved = run.save()
+
+    other = Flow("order")
+    other.on(now)(take)
+    other.codec.register(Order) if Order not in other.codec.tags else None
+    with pytest.raises(InvalidFlow, match="the snapshot has signals for 'take' that it does not wait for"):
+        async with other.restore(saved):
+            pass

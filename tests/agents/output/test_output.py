@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from datetime import date
 from enum import Enum
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -129,3 +130,19 @@ def test_a_property_of_any_name_stays() -> None:
 def test_a_type_that_json_cannot_carry_is_refused_when_the_agent_is_made(kind: Any) -> None:
     with pytest.raises(InvalidOutputType, match="of agent 'a' is not a type that JSON can carry"):
         OutputType("a", kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (dict[int, str], '{"1": "a"}', {1: "a"}),
+        (dict[date, int], '{"2025-01-31": 1}', {date(2025, 1, 31): 1}),
+    ],
+)
+def test_keys_are_read_as_their_type(kind: Any, text: str, value: Any) -> None:
+    assert OutputType("a", kind).read(f'{{"value": {text}}}') == value
+
+
+def test_a_key_that_is_not_of_its_type_is_refused_with_its_place() -> None:
+    with pytest.raises(OutputInvalid, match=r"^key in \$\.value: "):
+        OutputType("a", dict[int, str]).read('{"value": {"a": "b"}}')

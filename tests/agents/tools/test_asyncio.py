@@ -20,7 +20,7 @@ from actrio.agents.tools import Loop, TaskLost, open_loop
 from actrio.agents.tools import _loop_thread as thread_of
 from actrio.providers import ToolCall
 from actrio.testing import Say, ScriptedProvider
-from tests.agents.tools.calls import PATIENCE, Bench, until
+from tests.agents.tools.calls import PATIENCE, Bench, until, use
 
 user: ContextVar[str] = ContextVar("user", default="nobody")
 
@@ -324,3 +324,24 @@ def test_a_hundred_runtimes_with_such_tools_leave_nothing() -> None:
     before = threading.active_count()
     trio.run(main)
     assert threading.active_count() <= before
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_cancellation_of_asyncios_that_another_tool_lets_out_is_its_failure(is_async: bool) -> None:
+    async def give_up() -> None:
+        task = asyncio.ensure_future(asyncio.sleep(99))
+        task.cancel()
+        await task
+
+    @tool
+    def fetch() -> None:
+        asyncio.run(give_up())
+
+    @tool
+    async def fetch_here() -> None:
+        raise asyncio.CancelledError
+
+    done = await use(fetch_here if is_async else fetch)
+
+    assert done.outcome == "failed"
+    assert done.text.endswith("TaskLost: a task of asyncio's that it waited for was cancelled")

@@ -1,6 +1,7 @@
 """What comes of a call, and what the model is told of it."""
 
 import logging
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import pytest
@@ -45,7 +46,30 @@ loop: list[Any] = []
 loop.append(loop)
 
 
-@pytest.mark.parametrize("value", [object(), {"a": [object()]}, loop, ["\ud800"], {Point(1): 1}, ValueError("x")])
+class Nowhere(tzinfo):
+    """A place without time."""
+
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        raise LookupError("nowhere")
+
+    dst = utcoffset
+
+    def tzname(self, _: datetime | None) -> str:
+        return "nowhere"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        object(),
+        {"a": [object()]},
+        loop,
+        ["\ud800"],
+        {Point(1): 1},
+        ValueError("x"),
+        datetime(2025, 1, 1, tzinfo=Nowhere()),
+    ],
+)
 async def test_what_json_cannot_carry_is_a_failure_that_says_so(value: Any) -> None:
     tries = 0
 

@@ -270,3 +270,18 @@ def test_a_function_that_a_model_cannot_call_is_refused_with_the_reason(function
 
     assert problem in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_arguments_are_taken_or_refused_however_deep_they_are() -> None:
+    @tool
+    async def store(data: dict[str, Any], at: Point = Point(0)) -> None: ...
+
+    refused: list[bool] = []
+    for depth in range(700, 1_000):  # at some it is the check for unknown fields that gives up
+        try:
+            decode(store, '{"data":' + '{"a":' * depth + "1" + "}" * (depth + 1))
+            refused.append(False)
+        except BadArguments:
+            refused.append(True)
+
+    assert {*refused} == {False, True}

@@ -26,6 +26,12 @@ def halve(number: float) -> float:
     return number / 2
 
 
+@tool(run_in="process")
+def halve_whole(number: int) -> float:
+    """Half a whole number."""
+    return number / 2
+
+
 async def test_a_decorated_function_is_called_as_before() -> None:
     assert await double(4) == 8
     assert await double(number=4) == 8
@@ -285,3 +291,18 @@ async def test_a_sync_function_that_gives_a_coroutine_is_a_failure_that_says_so(
     async def later() -> None: ...
 
     assert "appears to be asynchronous" in (await use(wrapped)).text
+
+
+def test_a_tool_for_a_process_says_which_package_is_missing_when_an_agent_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("actrio.agents.tools._run.find_spec", lambda _: None)
+
+    with pytest.raises(InvalidTool, match=r"'halve_whole' cannot.*trio-parallel: pip install \"actrio\[process\]\""):
+        Agent("a", ScriptedProvider(), tools=[halve_whole])
+
+
+@pytest.mark.parametrize("setting", ["timeout", "attempts", "max_concurrent"])
+def test_a_setting_that_is_no_number_is_refused_in_words(setting: str) -> None:
+    with pytest.raises(InvalidTool, match=f"{setting}='5' must be"):
+        tool(**{setting: "5"})(len)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]

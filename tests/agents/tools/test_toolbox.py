@@ -188,6 +188,27 @@ async def test_a_turn_with_too_many_events_ends_as_such_whatever_its_tools_do(
     ]
 
 
+async def test_a_turn_that_has_too_many_events_when_it_is_cancelled_is_no_crash(runtime: Runtime) -> None:
+    scope = trio.CancelScope()
+
+    @tool
+    async def end() -> None:
+        scope.cancel()  # and be one event more
+
+    @tool
+    async def wait() -> None:
+        await trio.sleep_forever()
+
+    model = ScriptedProvider(calling(("end", ""), ("wait", "")), "Yes.")
+    ref = await runtime.spawn(Agent("a", model, tools=[end, wait], max_events=4))
+
+    with scope:
+        await ref.ask("Go.", conversation="u1")
+
+    assert scope.cancelled_caught
+    assert (await ref.ask("Well?", conversation="u1")).text == "Yes."
+
+
 async def test_progress_of_many_tools_is_told_as_it_comes(runtime: Runtime, autojump_clock: MockClock) -> None:
     @tool
     async def work(steps: int, ctx: ToolContext) -> None:
