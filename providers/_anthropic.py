@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import trio
 from attrs import Attribute, field, frozen
+from attrs.validators import instance_of, optional
 
 from actrio.providers._access import check_address, clean_key, show_address
 from actrio.providers._errors import KeyMissing, PackageMissing
@@ -104,9 +105,9 @@ class AnthropicProvider:
     max_tokens: int = field(default=DEFAULT_MAX_TOKENS, kw_only=True, validator=_positive)
     client: "AnthropicClient | None" = field(default=None, kw_only=True, repr=False)
     http_client: "httpx2.AsyncClient | None" = field(default=None, kw_only=True, repr=False)
-    retry: Retry | None = field(factory=Retry, kw_only=True)
-    limits: Limits | None = field(default=None, kw_only=True)
-    timeouts: Timeouts = field(factory=Timeouts, kw_only=True)
+    retry: Retry | None = field(factory=Retry, kw_only=True, validator=optional(instance_of(Retry)))
+    limits: Limits | None = field(default=None, kw_only=True, validator=optional(instance_of(Limits)))
+    timeouts: Timeouts = field(factory=Timeouts, kw_only=True, validator=instance_of(Timeouts))
 
     def __attrs_post_init__(self) -> None:
         if self.client is None:

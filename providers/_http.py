@@ -100,7 +100,16 @@ async def _failed(
 ) -> ProviderError:
     if isinstance(error, httpx2.TimeoutException) and (seconds := _connect_s(error)) is not None:
         return ProviderTimeout(provider, "connect", seconds)
-    return ProviderUnreachable(provider, await cause() or _words(error, secret))
+    return ProviderUnreachable(provider, await cause() or _words(error, secret) + _where(error))
+
+
+def _where(error: httpx2.HTTPError) -> str:
+    """The server's address, if the error does not name it: that of a name which is not known does not."""
+    try:
+        url = error.request.url
+    except RuntimeError:
+        return ""
+    return "" if url.host in str(error) else f", at {url.scheme}://{url.netloc.decode(errors='replace')}"
 
 
 def _words(error: httpx2.HTTPError, secret: str) -> str:

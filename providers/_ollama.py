@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import trio
 from attrs import Attribute, evolve, field, frozen
+from attrs.validators import instance_of, optional
 
 from actrio.providers._access import check_address, clean_key, show_address
 from actrio.providers._errors import (
@@ -122,9 +123,9 @@ class OllamaProvider:
     api_key: str | None = field(default=None, kw_only=True, repr=False)
     keep_alive: str | float | None = field(default=None, kw_only=True)
     http_client: "httpx2.AsyncClient | None" = field(default=None, kw_only=True, repr=False)
-    retry: Retry | None = field(factory=Retry, kw_only=True)
-    limits: Limits | None = field(default=None, kw_only=True)
-    timeouts: Timeouts = field(factory=_patient, kw_only=True)
+    retry: Retry | None = field(factory=Retry, kw_only=True, validator=optional(instance_of(Retry)))
+    limits: Limits | None = field(default=None, kw_only=True, validator=optional(instance_of(Limits)))
+    timeouts: Timeouts = field(factory=_patient, kw_only=True, validator=instance_of(Timeouts))
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[Connection]:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import trio
 from attrs import Attribute, field, frozen
+from attrs.validators import instance_of, optional
 
 from actrio.providers._access import check_address, clean_key, show_address
 from actrio.providers._errors import KeyMissing
@@ -46,9 +47,9 @@ class _OpenAIServer:
     project: str | None = field(default=None, kw_only=True)
     client: "openai.AsyncOpenAI | None" = field(default=None, kw_only=True, repr=False)
     http_client: "httpx2.AsyncClient | None" = field(default=None, kw_only=True, repr=False)
-    retry: Retry | None = field(factory=Retry, kw_only=True)
-    limits: Limits | None = field(default=None, kw_only=True)
-    timeouts: Timeouts = field(factory=Timeouts, kw_only=True)
+    retry: Retry | None = field(factory=Retry, kw_only=True, validator=optional(instance_of(Retry)))
+    limits: Limits | None = field(default=None, kw_only=True, validator=optional(instance_of(Limits)))
+    timeouts: Timeouts = field(factory=Timeouts, kw_only=True, validator=instance_of(Timeouts))
 
     def __attrs_post_init__(self) -> None:
         if self.client is None:

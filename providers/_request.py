@@ -27,18 +27,18 @@ def _not_empty(_: object, __: "Attribute[tuple[Message, ...]]", messages: tuple[
         raise ValueError("a request needs at least one message")
 
 
-def _positive(_: object, attribute: "Attribute[int | None]", value: int | None) -> None:
-    if value is not None and value < 1:
+def _positive(_: object, attribute: "Attribute[int | None]", value: object) -> None:
+    if value is not None and (not isinstance(value, int) or value < 1):
         raise ValueError(f"{attribute.name} must be at least 1, or None for no bound of ours, not {value!r}")
 
 
-def _not_negative(_: object, attribute: "Attribute[float | None]", value: float | None) -> None:
-    if value is not None and not value >= 0:
+def _not_negative(_: object, attribute: "Attribute[float | None]", value: object) -> None:
+    if value is not None and not (isinstance(value, int | float) and value >= 0):
         raise ValueError(f"{attribute.name} must be 0 or more, or None for the model's own default, not {value!r}")
 
 
-def _share(_: object, attribute: "Attribute[float | None]", value: float | None) -> None:
-    if value is not None and not 0 < value <= 1:
+def _share(_: object, attribute: "Attribute[float | None]", value: object) -> None:
+    if value is not None and not (isinstance(value, int | float) and 0 < value <= 1):
         raise ValueError(f"{attribute.name} must be above 0 and at most 1, or None for the default, not {value!r}")
 
 
@@ -81,6 +81,9 @@ class ModelRequest:
     extra_body: Mapping[str, Any] = field(factory=dict[str, Any], kw_only=True, hash=False)
 
     def __attrs_post_init__(self) -> None:
+        choice: object = self.tool_choice
+        if not isinstance(choice, UseTool) and choice not in ("auto", "none", "required"):
+            raise ValueError(f"tool_choice={choice!r} must be one of auto, none, required, or UseTool(name)")
         if not self.tools and not isinstance(self.tool_choice, UseTool):
             return
         names = [tool.name for tool in self.tools]

@@ -158,6 +158,18 @@ Line: TypeAlias = Say | Fail | Stall
 LineLike: TypeAlias = Line | str | Callable[[ModelRequest], Line | str]
 
 
+def check_line(number: int, line: object) -> None:
+    """Refuse what cannot be a line of a script. Raises: TypeError."""
+    if isinstance(line, str | Say | Fail | Stall) or (callable(line) and not isinstance(line, type)):
+        return
+    way_out = (
+        "give the lines one by one: ScriptedProvider(*lines)"
+        if isinstance(line, list | tuple)
+        else ("a line is a text, a Say, a Fail, a Stall, or a function of the request")
+    )
+    raise TypeError(f"line {number} of the script is {line!r}; {way_out}")
+
+
 def as_line(scripted: LineLike, request: ModelRequest) -> Line:
     """The line with which this part of a script answers this request."""
     line = scripted(request) if callable(scripted) else scripted

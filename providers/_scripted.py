@@ -11,7 +11,18 @@ from attrs import define, frozen
 from actrio.providers._errors import ScriptExhausted
 from actrio.providers._events import Finished, ModelEvent, TextDelta
 from actrio.providers._request import ModelRequest
-from actrio.providers._script import Fail, Line, LineLike, Stall, as_line, error_of, events_of, is_token, saying_of
+from actrio.providers._script import (
+    Fail,
+    Line,
+    LineLike,
+    Stall,
+    as_line,
+    check_line,
+    error_of,
+    events_of,
+    is_token,
+    saying_of,
+)
 from actrio.providers._stream import EventStream
 
 _KEPT_REQUESTS: Final = 1000
@@ -62,6 +73,8 @@ class ScriptedProvider:
     """
 
     def __init__(self, *lines: LineLike, cycle: bool = False, name: str = "scripted") -> None:
+        for number, line in enumerate(lines, start=1):
+            check_line(number, line)
         self._name = name
         self._lines = lines
         self._cycle = cycle

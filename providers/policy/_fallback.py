@@ -27,6 +27,7 @@ from actrio.providers._errors import (
     ServerFailed,
 )
 from actrio.providers._events import Arrived
+from actrio.providers._names import as_provider
 from actrio.providers._provider import Provider
 from actrio.providers._request import ModelRequest
 from actrio.providers._stream import EventStream
@@ -79,21 +80,23 @@ class FallbackProvider:
     next one is asked: one without a `Timeouts` that stalls is waited for.
 
     Args:
-        providers: In the order in which they are asked.
+        models: Providers in the order in which they are asked, or their names; see :func:`model_named`.
         breaker: When one is left alone, and for how long.
         name: The name that errors and metrics give it. By default the names of the providers.
 
     Raises:
         ValueError: there is no provider.
+        UnknownModel: there is none of that name.
     """
 
     providers: tuple[Provider, ...]
     breaker: Breaker
     name: str
 
-    def __init__(self, *providers: Provider, breaker: Breaker | None = None, name: str | None = None) -> None:
-        if not providers:
+    def __init__(self, *models: Provider | str, breaker: Breaker | None = None, name: str | None = None) -> None:
+        if not models:
             raise ValueError("a fallback needs at least one provider")
+        providers = tuple(map(as_provider, models))
         object.__setattr__(self, "providers", providers)
         object.__setattr__(self, "breaker", breaker or Breaker())
         object.__setattr__(self, "name", name or " or ".join(provider.name for provider in providers))

@@ -8,6 +8,7 @@ from typing import Final
 
 import trio
 from attrs import field, frozen
+from attrs.validators import instance_of, optional
 
 from actrio.providers._provider import Connection, Provider
 from actrio.providers._request import ModelRequest
@@ -126,9 +127,9 @@ class GovernedProvider:
     """
 
     provider: Provider
-    retry: Retry | None = field(default=None, kw_only=True)
-    limits: Limits | None = field(default=None, kw_only=True)
-    timeouts: Timeouts | None = field(default=None, kw_only=True)
+    retry: Retry | None = field(default=None, kw_only=True, validator=optional(instance_of(Retry)))
+    limits: Limits | None = field(default=None, kw_only=True, validator=optional(instance_of(Limits)))
+    timeouts: Timeouts | None = field(default=None, kw_only=True, validator=optional(instance_of(Timeouts)))
     seed: int | None = field(default=None, kw_only=True)
 
     @property

@@ -161,3 +161,13 @@ async def test_nobody_at_the_address_is_a_server_that_cannot_be_reached() -> Non
         with pytest.raises(ProviderUnreachable):
             async with post_for_events(client):
                 pytest.fail("the stream opened")
+
+
+async def test_an_error_that_does_not_name_the_server_is_told_with_its_address() -> None:
+    async def send() -> httpx2.Response:
+        request = httpx2.Request("POST", "http://somebody:secret@nowhere.invalid:8/v1")
+        raise httpx2.ConnectError("Name or service not known", request=request)
+
+    with pytest.raises(ProviderUnreachable, match=r"Name or service not known, at http://nowhere\.invalid:8$"):
+        async with stream_answer(send, CHAT_COMPLETIONS, provider="desk"):
+            pytest.fail("the stream opened")

@@ -1,4 +1,5 @@
 from traceback import walk_tb
+from typing import Any
 
 import pytest
 import trio
@@ -148,3 +149,19 @@ async def test_the_same_script_gives_the_same_events() -> None:
 
     assert runs[0] == runs[1]
     assert runs[0][-1] == Finished("stop")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            ["one", "two"],
+            r"line 2 of the script is \['one', 'two'\]; give the lines one by one: ScriptedProvider\(\*lines",
+        ),
+        (3, "line 2 of the script is 3; a line is a text, a Say"),
+        (Stall, "a line is a text, a Say"),
+    ],
+)
+def test_what_is_no_line_is_refused_when_the_script_is_written(line: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        ScriptedProvider("Yes.", line)

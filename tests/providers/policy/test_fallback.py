@@ -11,6 +11,7 @@ from actrio.providers import (
     ContentRefused,
     Fail,
     KeyMissing,
+    LocalProvider,
     ModelEvent,
     ModelNotLoaded,
     ModelRequest,
@@ -28,6 +29,7 @@ from actrio.providers import (
     ServerFailed,
     Stall,
     TextDelta,
+    UnknownModel,
     User,
 )
 from actrio.providers._errors import FallbackExhausted
@@ -252,3 +254,10 @@ async def test_events_arrive_as_they_come(autojump_clock: trio.testing.MockClock
         got.extend([(event, trio.current_time()) async for event in stream])
 
     assert got[:2] == [(TextDelta("One"), 1), (TextDelta(" two"), 3)]
+
+
+def test_a_fallback_may_be_of_names() -> None:
+    local = LocalProvider()
+    assert FallbackProvider("local:", "local:/a.gguf").providers == (local, LocalProvider("/a.gguf"))
+    with pytest.raises(UnknownModel, match="openai:gpt-5-mini"):
+        FallbackProvider(local, "gpt-5-mini")
