@@ -11,6 +11,7 @@ from typing import (
     ForwardRef,
     TypeVar,
     Union,
+    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -60,12 +61,19 @@ def handles(
     to the asker and the actor goes on with its state. With no asker they are a crash like any other, since no error
     may be lost.
     """
+    _check_raises(raises)
 
     def mark(function: HandlerT) -> HandlerT:
         setattr(function, _MARK, raises)
         return function
 
     return mark if method is None else mark(method)
+
+
+def _check_raises(raises: object) -> None:
+    classes = cast("tuple[object, ...]", raises) if isinstance(raises, tuple) else (None,)
+    if not all(isinstance(one, type) and issubclass(one, Exception) for one in classes):
+        raise HandlerError("handles", "raises", f"{raises!r} is no tuple of exception classes, such as (NotFound,)")
 
 
 class Actor:
@@ -84,6 +92,7 @@ class Actor:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        _check_hooks(cls)
         table: dict[type, Handler] = {}
         own: dict[type, str] = {}  # {message type: the method of this class that takes it}
         for base in reversed(cls.__mro__[1:]):
@@ -126,6 +135,14 @@ class Actor:
     def conversation(self, message: Any) -> Hashable | None:
         """With ``concurrency`` above one: messages of equal conversation are never handled at once. None: no limit."""
         return None
+
+
+def _check_hooks(cls: type) -> None:
+    for hook in ("started", "stopped"):
+        if hook in cls.__dict__ and not inspect.iscoroutinefunction(inspect.unwrap(cls.__dict__[hook])):
+            raise HandlerError(cls.__qualname__, hook, "must be `async def`")
+    if inspect.iscoroutinefunction(cls.__dict__.get("conversation")):
+        raise HandlerError(cls.__qualname__, "conversation", "must be a plain `def`: it is called as messages arrive")
 
 
 def _message_types(cls: type, name: str, function: Any) -> tuple[type, ...]:

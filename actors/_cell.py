@@ -4,6 +4,7 @@ from collections.abc import Awaitable
 from contextvars import Context as ContextVars
 from contextvars import copy_context
 from math import inf
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -19,6 +20,7 @@ from actrio.actors._node import Node, wait_quiet
 from actrio.actors._pool import Pool, run_in
 from actrio.mailbox import AskEnvelope, DeadReason, Envelope, Inbox, Stage
 from actrio.mailbox._cycles import end_wait
+from actrio.mailbox._errors import wrong_thread
 from actrio.mailbox._working import current_inbox, message_in_hand, workers
 
 if TYPE_CHECKING:
@@ -94,9 +96,11 @@ class Cell(Node):
     # Running messages: called by the pool
 
     def wake(self) -> None:
-        """There is mail: join the run queue."""
-        self.scheduled = True
+        """There is mail: join the run queue. Raises: NotInTrio."""
         pool = self.pool
+        if get_ident() != pool.thread:
+            raise wrong_thread(self.name)
+        self.scheduled = True
         pool.ready.append(self)
         if not pool.dispatching:
             pool.appoint()
@@ -120,7 +124,10 @@ class Cell(Node):
                 self.table[message_type] = self.table[base]  # for all of this class; there are only so many types
                 return self.table[base]
         handled = tuple(sorted(one.__name__ for one in (self.actor or Actor).__actrio_handlers__))
-        envelope.die(DeadReason.UNHANDLED, NoHandler(self.name, message_type.__name__, handled))
+        message, way_out = envelope.message, None
+        if isinstance(message, type):
+            way_out = f"It is the class {message.__name__}: send what {message.__name__}(...) makes"
+        envelope.die(DeadReason.UNHANDLED, NoHandler(self.name, message_type.__name__, handled, way_out))
         return None
 
     def context_of(self, envelope: Envelope[Any]) -> ContextVars:
@@ -216,6 +223,7 @@ class Cell(Node):
             await self.context.close()
         if actor is not None and type(actor).stopped is not Actor.stopped:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + self.spec.grace) as scope:
+                self.actor = None  # it runs once, also if a Ctrl-C strikes in it
                 try:
                     await self._run_hook(actor.stopped())
                 except Exception as error:  # noqa: BLE001 - whatever it is, it goes to the runtime's owner

@@ -97,13 +97,13 @@ class Context:
     async def close(self) -> None:
         """End the tasks and children of this instance. For the runtime."""
         self._closed = True
-        children, self._children = self._children, None
-        tasks, self._tasks = self._tasks, None
-        if children is not None:
-            await children.end("its parent ended")
-            children.retire("its parent ended")
-        if tasks is not None:
-            await tasks.close()
+        if self._children is not None:
+            await self._children.end("its parent ended")
+            self._children.retire("its parent ended")
+            self._children = None
+        if self._tasks is not None:
+            await self._tasks.close()
+            self._tasks = None
 
     def _check_open(self) -> None:
         if self._closed:

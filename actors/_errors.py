@@ -22,13 +22,16 @@ class NoHandler(ActrioError, TypeError):
     Attributes: ``actor``, ``message_type``, ``handled_types`` (names).
     """
 
-    def __init__(self, actor: str, message_type: str, handled_types: tuple[str, ...]) -> None:
+    def __init__(
+        self, actor: str, message_type: str, handled_types: tuple[str, ...], way_out: str | None = None
+    ) -> None:
         self.actor = actor
         self.message_type = message_type
         self.handled_types = handled_types
+        way_out = way_out or f"Add an @actrio.handles method whose message is annotated with {message_type}"
         super().__init__(
             f"actor {actor!r} has no handler for {message_type}; it handles: {', '.join(handled_types) or 'nothing'}. "
-            f"Add an @actrio.handles method whose message is annotated with {message_type}"
+            f"{way_out}"
         )
 
 

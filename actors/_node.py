@@ -30,13 +30,17 @@ class Down:
 
 
 class Building:
-    """A start under way: its scope, an event set when it is over, and the failure of something it had set going."""
+    """A start under way: its scope, an event set when it is over, and the failure of something it had set going.
 
-    __slots__ = ("failure", "over", "scope")
+    It is over when it has succeeded, or has failed and what it left is cleared away.
+    """
+
+    __slots__ = ("failed", "failure", "over", "scope")
 
     def __init__(self) -> None:
         self.scope = trio.CancelScope()
         self.over = trio.Event()
+        self.failed: bool = False
         self.failure: Exception | None = None
 
     def fail(self, error: Exception) -> None:
@@ -151,6 +155,11 @@ class Node:
         self.move(_STARTED)
         self._running()
 
+    @property
+    def undoing(self) -> bool:
+        """Whether its start has failed, and what that left is being cleared away; the state is still STARTING."""
+        return self._building is not None and self._building.failed
+
     async def _open(self, opening: Awaitable[None]) -> None:
         building = self._building = Building()
         stopped = ActorStopped(self.name, "stopped while it was starting")
@@ -163,12 +172,15 @@ class Node:
             failure = error
             raise
         finally:
-            self._building = None
-            if failure is not None:
-                with trio.CancelScope(shield=True):  # bounded by the grace of what it ends
-                    await self._undo()
-                self._not_started(building.failure or failure)
-            building.over.set()
+            try:
+                if failure is not None:
+                    building.failed = True
+                    with trio.CancelScope(shield=True):  # bounded by the grace of what it ends
+                        await self._undo()
+                    self._not_started(building.failure or failure)
+            finally:  # a Ctrl-C may have struck in there: whoever waits for this goes on and ends it
+                self._building = None
+                building.over.set()
         if failure is not None:
             raise building.failure or failure
 
@@ -183,7 +195,8 @@ class Node:
         A second caller waits for the first. Unless it is ``for_good`` another instance follows: then errors of what is
         in hand are handled by that restart.
         """
-        self.for_good = for_good or self.for_good
+        if for_good:
+            self.doom()
         with trio.CancelScope(shield=True):
             if self._building is not None:
                 self._building.scope.cancel()
@@ -194,14 +207,19 @@ class Node:
             return
         self.cut_reason = reason
         self._ended = trio.Event()
-        self.move(Signal.STOP)
+        if self.state is not State.STOPPING:  # else a Ctrl-C struck in an earlier end, and this goes on with it
+            self.move(Signal.STOP)
         try:
             with trio.CancelScope(shield=True):
                 await self._dismantle(0.0 if crashed else self.spec.grace)
+            self.move(Signal.ENDED)
         finally:
             ended, self._ended = self._ended, None
-            self.move(Signal.ENDED)
             ended.set()
+
+    def doom(self) -> None:
+        """The end that is under way, or the next, is the last."""
+        self.for_good = True
 
     def retire(self, reason: str, error: Exception | None = None) -> None:
         """Close the mailbox, tell the watchers, free the name. There is no instance; there will be none."""
@@ -221,7 +239,7 @@ class Node:
     def crash(self, error: Exception, *, taken: bool) -> None:
         """The instance failed with ``error``; ``taken``: an asker already got it. Told to the supervisor, once."""
         self.last_error = error
-        if self._building is not None:
+        if self._building is not None and not self.undoing:
             self._building.fail(error)
             return
         if self.retiring and isinstance(error, ActorStopped):
@@ -230,9 +248,9 @@ class Node:
             return
         if self.state is not State.RUNNING:
             # Already ending: no supervisor decides any more, but the error must still reach somebody.
-            lost = self.spec.restart == "temporary" if self.state is State.CRASHED else self.for_good
+            lost = self.for_good or (self.state is State.CRASHED and self.spec.restart == "temporary")
             if not taken and lost:
-                self.runtime.fail(error, ending=True)
+                (self.parent or self).unhandled(error, ending=True)
             return
         self.move(Signal.CRASH)
         self.runtime.log.warning("actor %s crashed: %s", self.name, type(error).__name__)
@@ -253,6 +271,10 @@ class Node:
         """A coroutine child returned."""
         raise NotImplementedError
 
+    def unhandled(self, error: Exception, *, ending: bool = False) -> None:
+        """Nobody restarts, asked or watches a child that failed: its error goes up. ``ending``: see `Runtime.fail`."""
+        raise NotImplementedError
+
     def lose(self, child: "Node") -> None:
         """A child has been retired."""
 
@@ -261,7 +283,8 @@ class Node:
     @property
     def watched(self) -> bool:
         """Whether somebody will learn how it ends."""
-        return self.watching > 0 or any(inbox.stopped is None for inbox in self.watchers or ())
+        others = (inbox for inbox in self.watchers or () if inbox is not self.inbox)  # its own is closed by then
+        return self.watching > 0 or any(inbox.stopped is None for inbox in others)
 
     async def watch(self) -> Down:
         """:meth:`wait_retired`, and whoever waits here takes the error."""

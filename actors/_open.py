@@ -8,6 +8,7 @@ import trio
 from actrio.actors._current import opened
 from actrio.actors._runtime import Runtime
 from actrio.actors._supervision import DEFAULT_INTENSITY, DEFAULT_PERIOD, RestartPolicy
+from actrio.mailbox._errors import check_in_trio
 
 
 @asynccontextmanager
@@ -27,9 +28,11 @@ async def open_runtime(
         seed: Makes the runtime's own randomness, the jitter of restarts, repeatable.
 
     Raises:
+        NotInTrio: this is asyncio, or no event loop at all.
         ExceptionGroup: the errors that no asker, watcher or supervisor took. An exception out of the block itself comes
             out as it is when it is the only one; KeyboardInterrupt and SystemExit come in a group, as from any nursery.
     """
+    check_in_trio("open_runtime() was called")
     policy = RestartPolicy(intensity=intensity, period=period)
     policy.check("runtime")
     thrown: Exception | None = None
@@ -51,7 +54,12 @@ async def open_runtime(
             finally:
                 at_once = nursery.cancel_scope.cancel_called
                 with trio.CancelScope(shield=True):  # bounded: every step of it has a grace of its own
-                    await runtime.shut_down(at_once=at_once)
+                    try:
+                        await runtime.shut_down(at_once=at_once)
+                    except BaseException:  # a Ctrl-C in the midst of it: the rest ends at once, and the hooks run
+                        nursery.cancel_scope.cancel()
+                        await runtime.shut_down(at_once=True)
+                        raise
                 nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         if thrown is None:

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context
 from math import inf
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -49,10 +50,11 @@ class Pool:
     it that is running or rescheduled; a cell is in ``ready`` at most once.
     """
 
-    __slots__ = ("clock", "closed", "dispatching", "idle", "nursery", "ready", "workers")
+    __slots__ = ("clock", "closed", "dispatching", "idle", "nursery", "ready", "thread", "workers")
 
     def __init__(self, nursery: trio.Nursery, clock: Callable[[], float]) -> None:
         self.nursery: trio.Nursery = nursery
+        self.thread: int = get_ident()
         self.clock: Callable[[], float] = clock
         self.ready: deque[Cell] = deque()
         self.idle: list[Worker] = []  # parked, without the role

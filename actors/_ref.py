@@ -115,6 +115,9 @@ class ActorRef(Generic[M_contra]):
         return f"<{type(self).__name__} {self._node.outline()}>"
 
 
+_FOR_CHILDREN: Final = "It is a supervisor: send it to one of its children, supervisor.child(name)"
+
+
 class SupervisorRef(ActorRef[Any]):
     """The address of a supervisor. It takes no messages of its own, but can be stopped and watched as a whole."""
 
@@ -122,15 +125,15 @@ class SupervisorRef(ActorRef[Any]):
 
     def tell_nowait(self, message: Any) -> NoReturn:
         """Raises: NoHandler: a supervisor takes no messages."""
-        raise NoHandler(self.name, type(message).__name__, ())
+        raise NoHandler(self.name, type(message).__name__, (), _FOR_CHILDREN)
 
     def tell(self, message: Any) -> NoReturn:
         """Raises: NoHandler: a supervisor takes no messages."""
-        raise NoHandler(self.name, type(message).__name__, ())
+        raise NoHandler(self.name, type(message).__name__, (), _FOR_CHILDREN)
 
     def ask(self, message: Any, *, detached: bool = False) -> NoReturn:
         """Raises: NoHandler: a supervisor takes no messages."""
-        raise NoHandler(self.name, type(message).__name__, ())
+        raise NoHandler(self.name, type(message).__name__, (), _FOR_CHILDREN)
 
     def child(self, name: str) -> ActorRef[Any]:
         """A child by the name it has in the supervisor's list. Raises: UnknownActor."""

@@ -21,7 +21,7 @@ from actrio.actors._process import Process
 from actrio.actors._ref import ActorRef, SupervisorRef
 from actrio.actors._report import make_report
 from actrio.actors._resources import Resources
-from actrio.actors._spec import ChildSpec, Definition, SpawnSettings, plain_spec
+from actrio.actors._spec import ChildSpec, Definition, SpawnSettings, make_spec, plain_spec
 from actrio.actors._supervision import RestartPolicy, Supervisor
 from actrio.actors._supervisor import Family, SupervisorNode
 from actrio.actors._topics import Topic, WrongTopicType
@@ -116,10 +116,10 @@ class Runtime:
         if parent.state is not _RUNNING:
             if parent.state is State.NEW:
                 await parent.start()
-            elif parent.state is not State.STARTING:
+            elif parent.state is not State.STARTING or parent.undoing:
                 raise ActorStopped(parent.name, f"{parent.state.value}, so it takes no new children")
         if args or settings or not isinstance(factory, type):
-            spec = ChildSpec(factory=factory, args=args, **settings)
+            spec = make_spec(factory, args, settings)
         else:
             spec = plain_spec(factory)
         node = self.make_node(parent, spec)
@@ -134,6 +134,7 @@ class Runtime:
             started = True
         finally:
             if not started:
+                node.retiring = True  # so that no restart of its siblings starts it after all
                 await node.end("its spawn did not finish")  # noqa: ASYNC102 - shields itself, and is bounded by the grace
                 node.retire("its spawn did not finish", node.last_error)
         return node.ref
@@ -256,7 +257,10 @@ class Runtime:
         to: ActorRef[Any] = envelope.inbox.owner
         sender: Any = envelope.sender
         self._dead_letters.send_nowait(DeadLetter(to, sender, envelope.message, reason, trio.current_time()))
-        self.log.info("dead letter: %s to %s: %s", type(envelope.message).__name__, to.name, reason.value)
+        level = (
+            logging.WARNING if reason is DeadReason.UNHANDLED else logging.INFO
+        )  # the one that is a mistake in the program
+        self.log.log(level, "dead letter: %s to %s: %s", type(envelope.message).__name__, to.name, reason.value)
 
     def forget(self, node: Node) -> None:
         """An actor has stopped for good: its name is free, its messages stay counted."""
@@ -270,10 +274,15 @@ class Runtime:
         Not if the actor is ``ending``, or all of the runtime is, and the error only says that others have ended: who
         tells a neighbour that was stopped a moment before is not at fault.
         """
-        if (ending or self._closing) and isinstance(error, ActorStopped | RuntimeClosed):
+        if not self.excuses(error, ending=ending):
+            self.nursery.start_soon(_raise, error, name="unhandled error")
+
+    def excuses(self, error: Exception, *, ending: bool) -> bool:
+        """Whether an error is nobody's fault, see :meth:`fail`."""
+        excused = (ending or self._closing) and isinstance(error, ActorStopped | RuntimeClosed)
+        if excused:
             self.log.info("while stopping: %s", error)
-            return
-        self.nursery.start_soon(_raise, error, name="unhandled error")
+        return excused
 
     async def shut_down(self, *, at_once: bool) -> None:
         """Stop all actors, the last spawned first. Bounded by the grace of each.

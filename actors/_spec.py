@@ -3,6 +3,7 @@
 import inspect
 from functools import lru_cache
 from math import isfinite
+from types import FunctionType
 from typing import Any, Literal, Protocol, TypedDict, TypeVar, get_args
 
 from attrs import field, frozen
@@ -84,18 +85,22 @@ class ChildSpec:
     base_name: str = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        object.__setattr__(self, "kind", kind_of(self.factory, self.name or repr(self.factory)))
+        object.__setattr__(self, "kind", kind_of(self.factory, self.name or _shown(self.factory)))
         object.__setattr__(self, "base_name", self._base_name())
-        name = self.base_name
+        name, grace = self.base_name, _unchecked(self.grace)
+        if not isinstance(_unchecked(name), str) or not name or "/" in name:
+            raise InvalidSpec(
+                str(name), "a name is a text, not empty and without '/', which parts supervisor and child"
+            )
         check_mailbox(name, self.capacity, self.overflow, self.concurrency)
         if self.restart not in RESTARTS:
             raise InvalidSpec(name, f"restart={self.restart!r} must be one of {', '.join(RESTARTS)}")
-        if not isfinite(self.grace) or self.grace < 0:
-            raise InvalidSpec(name, f"grace={self.grace!r} must be a finite number of seconds, at least 0")
-        if not name or "/" in name:
-            raise InvalidSpec(name, "a name is not empty and has no '/', which parts supervisor and child")
+        if not isinstance(grace, int | float) or not isfinite(grace) or grace < 0:
+            raise InvalidSpec(name, f"grace={grace!r} must be a finite number of seconds, at least 0")
         if self.kind == "coroutine" and self.concurrency != 1:
             raise InvalidSpec(name, "a coroutine actor handles one message at a time; use an Actor class for more")
+        if self.args and self.kind in ("supervisor", "definition"):
+            raise InvalidSpec(name, f"{_shown(self.factory)} has all that it needs, and takes no arguments here")
 
     def _base_name(self) -> str:
         if self.name is not None:
@@ -118,18 +123,64 @@ def kind_of(factory: object, name: str) -> Literal["class", "coroutine", "superv
         return "class"
     if getattr(factory, "__actrio_supervisor__", False):
         return "supervisor"
-    if inspect.iscoroutinefunction(getattr(factory, "func", factory)):
+    is_coroutine = inspect.iscoroutinefunction(getattr(factory, "func", factory))
+    problem = _problem_of(factory, is_coroutine=is_coroutine)
+    if problem is not None:
+        raise InvalidSpec(name, problem)
+    if is_coroutine:
         return "coroutine"
-    if hasattr(factory, "make_actor"):
-        return "definition"
+    return "definition" if hasattr(factory, "make_actor") else "class"
+
+
+def _problem_of(factory: object, *, is_coroutine: bool) -> str | None:
+    """Why it cannot be spawned, and what can be instead; None if it can."""
     if inspect.iscoroutine(factory):
         factory.close()
-        raise InvalidSpec(name, "it is a coroutine, already called; give the function and its arguments, uncalled")
+        return "it is a coroutine, already called; give the function and its arguments, uncalled"
     if isinstance(factory, Actor):
-        raise InvalidSpec(name, f"{factory!r} is already built; give the class and its arguments, so it can be rebuilt")
-    if callable(factory):
-        return "class"
-    raise InvalidSpec(name, f"{factory!r} is no Actor class, coroutine function, Agent or Supervisor")
+        return "it is already built; give the class and its arguments, so it can be rebuilt"
+    if isinstance(factory, type) and hasattr(factory, "make_actor"):
+        return f"it is the class {factory.__name__}; give what {factory.__name__}(...) makes"
+    if inspect.isfunction(factory):
+        return _problem_of_function(factory, is_coroutine=is_coroutine)
+    known = callable(factory) or hasattr(factory, "make_actor")
+    return None if known else f"{factory!r} is no Actor class, coroutine function, Agent or Supervisor"
+
+
+def _problem_of_function(function: FunctionType, *, is_coroutine: bool) -> str | None:
+    code = function.__code__
+    takes_nothing = not code.co_argcount and not code.co_flags & inspect.CO_VARARGS
+    if is_coroutine and takes_nothing:
+        return "a coroutine actor takes its inbox first, and this function takes nothing"
+    if code.co_varnames[: code.co_argcount][:1] == ("inbox",) and not is_coroutine:
+        return "it takes an inbox, so it is a coroutine actor, and must be `async def`"
+    return None
+
+
+def _unchecked(value: object) -> object:
+    """A value whose annotation not every caller's type checker has seen to."""
+    return value
+
+
+def _shown(factory: object) -> str:
+    """What errors call it before it has a name."""
+    return str(getattr(factory, "__name__", type(factory).__name__))
+
+
+def make_spec(factory: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> ChildSpec:
+    """The spec of these settings. Raises: InvalidSpec, also of a setting that there is not."""
+    try:
+        return ChildSpec(factory=factory, args=args, **settings)
+    except TypeError:
+        known = SpawnSettings.__annotations__
+        unknown = sorted(settings.keys() - known.keys())
+        if not unknown:
+            raise
+        problem = (
+            f"{unknown[0]}= is no setting; there are: {', '.join(known)}. What the actor itself takes is given by "
+            f"position, or with functools.partial"
+        )
+        raise InvalidSpec(str(settings.get("name") or _shown(factory)), problem) from None
 
 
 def _is_actor_class(factory: object) -> bool:
@@ -149,4 +200,4 @@ def child(
     """
     if hasattr(factory, "settings") and hasattr(factory, "make_actor"):
         settings = {**factory.settings(), **settings}
-    return ChildSpec(factory=factory, args=args, name=name, restart=restart, **settings)
+    return make_spec(factory, args, {"name": name, "restart": restart, **settings})

@@ -29,12 +29,23 @@ class SupervisorNode(Node):
     """One supervisor.
 
     Every restart is done by a mending task of the runtime's nursery: for ``one_for_one`` one for each crash, for the
-    group strategies one at a time, which goes on until no crash is left. Ending the supervisor cancels them first.
+    group strategies one at a time, which goes on until no crash is left. Ending the supervisor, and undoing a start of
+    it that failed, cancels them first.
 
     Attributes: ``children``, in start order; ``policy``, ``strategy``, as given.
     """
 
-    __slots__ = ("_crashes", "_mending", "_mending_group", "_quiet", "_window", "children", "policy", "strategy")
+    __slots__ = (
+        "_crashes",
+        "_has_run",
+        "_mending",
+        "_mending_group",
+        "_quiet",
+        "_window",
+        "children",
+        "policy",
+        "strategy",
+    )
 
     def __init__(
         self,
@@ -49,8 +60,9 @@ class SupervisorNode(Node):
         self.strategy: Strategy = strategy
         self.policy: RestartPolicy = policy
         self._window = RestartWindow(policy)
-        self._crashes: list[Crash] = []  # of group strategies, to be mended; at most one a child
-        self._mending: set[trio.CancelScope] = set()
+        self._crashes: list[Crash] = []  # nobody mends these now; of group strategies, also those to be mended
+        self._has_run = False
+        self._mending: set[trio.CancelScope] = set()  # one for each task, from when it is told to start
         self._mending_group = False
         self._quiet: trio.Event | None = None
         super().__init__(runtime, parent, spec, name)
@@ -76,27 +88,48 @@ class SupervisorNode(Node):
 
     async def _undo(self) -> None:
         # In a restart the children's refs and mail are to survive, as the next try may succeed.
-        await self._end_children("a sibling did not start", for_good=not self.restarts)
-        self._leave_unmended(self._crashes)
+        await self._end_children("a sibling did not start", for_good=self.for_good or not self._has_run)
 
     async def _dismantle(self, grace: float) -> None:
+        await self._end_children(self.cut_reason, for_good=self.for_good)
+
+    async def _end_children(self, reason: str, *, for_good: bool) -> None:
+        """End those that are there. Crashes that no restart will follow go to who watches, or up."""
+        if for_good:
+            self.doom()  # before anything waits: no restart follows the ends that are under way, either
         for scope in self._mending:
             scope.cancel()
         if self._mending:
             self._quiet = trio.Event()
             await self._quiet.wait()
             self._quiet = None
-        await self._end_children(self.cut_reason, for_good=self.for_good)
-
-    async def _end_children(self, reason: str, *, for_good: bool) -> None:
         for node in reversed(tuple(self.children.values())):
-            await node.end(reason, for_good=for_good or not _restarts(node))
-            if node.state in (State.NEW, State.DOWN) and (for_good or not _restarts(node)):
-                node.retire(reason)
+            last = for_good or not _restarts(node)
+            await node.end(reason, for_good=last)
+            if last and node.state in (State.NEW, State.DOWN):
+                self._retire(node, reason, self._crash_of(node))
+
+    def _crash_of(self, node: Node) -> Crash | None:
+        """What nobody has mended; forgotten when a restart of this begins."""
+        return next((one for one in self._crashes if one.child is node), None)
+
+    def _retire(self, node: Node, reason: str, crash: Crash | None) -> None:
+        if crash is None:
+            node.retire(reason)
+            return
+        taken = crash.taken or (node.watched and node.state is not State.STOPPED)
+        node.retire(f"crashed: {crash.error!r}", crash.error)
+        if not taken:
+            self.unhandled(crash.error)
+
+    def doom(self) -> None:
+        super().doom()
+        for node in self.children.values():
+            node.doom()
 
     def retire(self, reason: str, error: Exception | None = None) -> None:
         for node in reversed(tuple(self.children.values())):
-            node.retire(reason)
+            self._retire(node, reason, self._crash_of(node))
         super().retire(reason, error)
 
     def lose(self, child: Node) -> None:
@@ -105,34 +138,45 @@ class SupervisorNode(Node):
     def offspring(self) -> tuple[Node, ...]:
         return tuple(self.children.values())
 
+    @property
+    def _mends(self) -> bool:
+        """Whether it may restart children; else it is being ended, or will be."""
+        return self.state in (State.STARTING, State.RUNNING) and not self.undoing
+
     # What children report
 
     def child_crashed(self, child: Node, error: Exception, *, taken: bool) -> None:
         """A child's instance failed: mend it. Called once a crash, in the step in which it happened."""
         crash = Crash(child, error, taken)
-        if self.strategy == "one_for_one" or not _restarts(child):
-            self.runtime.nursery.start_soon(self._mend, [crash], name=f"mend {child.name}")
+        alone = self.strategy == "one_for_one" or not _restarts(child)
+        if alone and self._mends:
+            self._mend_soon([crash], child.name)
             return
         self._crashes.append(crash)
         if self.state is State.RUNNING:
             self._mend_group_soon()
 
     def _running(self) -> None:
+        self._has_run = True
         if self._crashes:  # of those that crashed while others were still being started
             self._mend_group_soon()
 
     def _mend_group_soon(self) -> None:
         if not self._mending_group:
             self._mending_group = True
-            self.runtime.nursery.start_soon(self._mend_group, name=f"mend {self.name}")
+            self._mend_soon(self._crashes, self.name)
+
+    def _mend_soon(self, crashes: list[Crash], name: str) -> None:
+        scope = trio.CancelScope()
+        self._mending.add(scope)
+        self.runtime.nursery.start_soon(self._mend, crashes, scope, name=f"mend {name}")
 
     def child_returned(self, child: Node) -> None:
         """A coroutine actor's function returned."""
         self.runtime.nursery.start_soon(self._after_return, child, name=f"mend {child.name}")
 
-    def unhandled(self, error: Exception) -> None:
-        """Nobody restarts, asked or watches the child that failed: its error goes up."""
-        self.runtime.fail(error)
+    def unhandled(self, error: Exception, *, ending: bool = False) -> None:
+        self.runtime.fail(error, ending=ending)
 
     async def _after_return(self, child: Node) -> None:
         await child.end("returned")
@@ -141,40 +185,39 @@ class SupervisorNode(Node):
 
     # Mending
 
-    async def _mend_group(self) -> None:
-        try:
-            await self._mend(self._crashes)
-        finally:
-            self._mending_group = False
-
-    async def _mend(self, crashes: list[Crash]) -> None:
+    async def _mend(self, crashes: list[Crash], scope: trio.CancelScope) -> None:
         """Mend until no crash is left; more may be added meanwhile."""
-        with trio.CancelScope() as scope:
-            self._mending.add(scope)
+        with scope:
             try:
                 while crashes:
-                    await self._mend_once(crashes)
+                    if not await self._mend_once(crashes):
+                        break
                     await trio.lowlevel.checkpoint()  # also where there is no backoff and each start fails at once
             finally:
+                if crashes is self._crashes:
+                    self._mending_group = False
+                else:
+                    self._crashes += crashes  # for whoever ends this
                 self._mending.discard(scope)
                 if not self._mending and self._quiet is not None:
                     self._quiet.set()
 
-    async def _mend_once(self, crashes: list[Crash]) -> None:
+    async def _mend_once(self, crashes: list[Crash]) -> bool:
+        """End and start again whom the crashes concern. False: there is nobody to mend any more for this."""
         group = await self._end_group(crashes)
         if not crashes:
-            return  # this was restarted meanwhile, and its children with it
-        crash = crashes[-1]
-        if self.state not in (State.STARTING, State.RUNNING):
-            self._leave_unmended(crashes)
-            return
+            return False  # this was restarted meanwhile, and its children with it
+        if not self._mends:
+            return False  # this is being ended, or will be: who does it tells what nobody has mended
+        *others, crash = crashes
         now = trio.current_time()
         waits = [self._window.admit(now, self.runtime.random) for one in crashes if _restarts(one.child)]
         crashes.clear()
         self._retire_temporary(group, crash)
         if None in waits:
+            crashes += others
             self._give_up(crash)
-            return
+            return False
         wait = max((wait for wait in waits if wait is not None), default=0.0)
         if wait:
             await trio.sleep(wait)
@@ -188,7 +231,8 @@ class SupervisorNode(Node):
             except Exception as failed:  # noqa: BLE001 - a start that fails is one more crash of that child
                 if not node.retiring:
                     crashes.append(Crash(node, failed, taken=False))
-                    return
+                    break
+        return True
 
     async def _end_group(self, crashes: list[Crash]) -> list[Node]:
         """End all whom the crashes concern, and whom those concern that happen meanwhile."""
@@ -204,14 +248,6 @@ class SupervisorNode(Node):
             ended = group
         return ended
 
-    def _leave_unmended(self, crashes: list[Crash]) -> None:
-        """This is being ended, and ends its children; if no restart follows, errors that nobody took go up."""
-        for crash in crashes:
-            last = self.for_good or (self.state is State.STARTING and not self.restarts)
-            if not (crash.taken or crash.child.watched) and (last or not _restarts(crash.child)):
-                self.unhandled(crash.error)
-        crashes.clear()
-
     def _group(self, crashes: list[Crash]) -> list[Node]:
         crashed = [one.child for one in crashes]
         if not any(_restarts(child) for child in crashed):
@@ -220,15 +256,8 @@ class SupervisorNode(Node):
 
     def _retire_temporary(self, group: list[Node], crash: Crash) -> None:
         for node in group:
-            if _restarts(node):
-                continue
-            if node is not crash.child:
-                node.retire(f"{crash.child.name} crashed")
-                continue
-            taken = crash.taken or node.watched
-            node.retire(f"crashed: {crash.error!r}", crash.error)
-            if not taken:
-                self.unhandled(crash.error)
+            if not _restarts(node):
+                self._retire(node, f"{crash.child.name} crashed", crash if node is crash.child else None)
 
     def _give_up(self, crash: Crash) -> None:
         error = RestartsExceeded(self.name, crash.child.name, self.policy.intensity, self.policy.period)
@@ -251,9 +280,10 @@ class Family(SupervisorNode):
     def move(self, signal: Signal) -> None:
         self.state = advance(self.state, signal)  # it is no actor of its own, so it makes no life events
 
-    def unhandled(self, error: Exception) -> None:
+    def unhandled(self, error: Exception, *, ending: bool = False) -> None:
         assert self.parent is not None
-        self.parent.crash(error, taken=False)
+        if not self.runtime.excuses(error, ending=ending):
+            self.parent.crash(error, taken=False)
 
     def crash(self, error: Exception, *, taken: bool) -> None:
         assert self.parent is not None

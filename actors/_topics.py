@@ -123,8 +123,6 @@ class Topic(Generic[T]):
                 await subscriber.tell(message)
         except (ActorStopped, trio.ClosedResourceError):
             return  # it left while this waited
-        except MailboxFull:
-            self._refused += 1
         except TellCycleError as error:
             self._refused += 1
             errors.append(error)  # raised when the others have it

@@ -26,6 +26,7 @@ from actrio.mailbox._errors import (
     MailboxFull,
     NotAnAsk,
     NotAnswered,
+    NotInTrio,
     TellCycleError,
     WaitCycleError,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "MessageTypeError",
     "NotAnAsk",
     "NotAnswered",
+    "NotInTrio",
     "Overflow",
     "Problem",
     "ReplayUnavailable",

@@ -39,7 +39,6 @@ class ToldAsk(AskEnvelope[M], Generic[M], eq=False, gc=True):
         error, self._error = self._error, None
         if error is None and self.stage is not _HANDLED:
             error = ActorStopped(self.inbox.name, "the ask was given up before it was answered")
-        self._raised = error is not None
         then(self._value, error)
 
     @enable_ki_protection

@@ -38,10 +38,40 @@ class ActorStopped(ActrioError, trio.BrokenResourceError):
     def __init__(self, actor: str, reason: str) -> None:
         self.actor = actor
         self.reason = reason
-        super().__init__(
-            f"actor {actor!r} has stopped ({reason}). Spawn it again, or watch() it to learn of its end; with "
-            f"restart='transient' its crashes are mended"
+        way_out = "Spawn it again, or watch() it to learn of its end"
+        if "crashed" in reason:
+            way_out += "; with restart='transient' its crashes are mended"
+        super().__init__(f"actor {actor!r} has stopped ({reason}). {way_out}")
+
+
+class NotInTrio(ActrioError, RuntimeError):
+    """Something of the runtime's was used where its Trio does not run: in asyncio, in plain code, in another thread.
+
+    Attributes: ``called`` (what was used, and where), ``way_out``.
+    """
+
+    def __init__(self, called: str, way_out: str) -> None:
+        self.called: str = called
+        self.way_out: str = way_out
+        super().__init__(f"{called}. {way_out}")
+
+
+def check_in_trio(called: str) -> None:
+    """Refuse what only works inside a Trio run. Raises: NotInTrio."""
+    if not trio.lowlevel.in_trio_run():
+        raise NotInTrio(
+            f"{called} outside of Trio",
+            "Run the program with trio.run(main). In asyncio use `async with actrio.AsyncioHost() as host:`, in plain "
+            "code `with actrio.Host() as host:`",
         )
+
+
+def wrong_thread(actor: str) -> NotInTrio:
+    """What is raised where an actor would be woken from where its tasks are not."""
+    return NotInTrio(
+        f"a message was sent to {actor!r} from outside of its runtime's thread",
+        "Use trio.from_thread.run_sync(ref.tell_nowait, message), or the refs of actrio.Host, which any thread may use",
+    )
 
 
 class DeadlinePassed(ActrioError, trio.TooSlowError):

@@ -12,12 +12,14 @@ from trio.lowlevel import (
     checkpoint_if_cancelled,
     current_task,
     enable_ki_protection,
+    in_trio_run,
     reschedule,
     wait_task_rescheduled,
 )
 
 from actrio.mailbox._cycles import begin_wait, end_wait
 from actrio.mailbox._envelope import Envelope, Stage
+from actrio.mailbox._errors import wrong_thread
 from actrio.mailbox._ledger import Ledger
 from actrio.mailbox._woken import WOKEN
 from actrio.mailbox._working import current_inbox
@@ -187,8 +189,10 @@ class Inbox(Ledger[M], trio.abc.SendChannel[M], trio.abc.ReceiveChannel[Envelope
                 return envelope
 
     def wake(self) -> None:
-        task, self._receiver = self._receiver, None
-        if task is not None:
+        if self._receiver is not None:
+            if not in_trio_run():
+                raise wrong_thread(self.name)
+            task, self._receiver = self._receiver, None
             reschedule(task, WOKEN)
 
     # The end

@@ -36,9 +36,7 @@ class Lanes:
 
     def leave(self, envelope: Envelope[Any]) -> deque[Envelope[Any]]:
         """Free the key of a message that left the hand; gives what waited for it, to go to the head of the queue."""
-        if envelope.key is None:
-            return deque()
-        waiting = self._held.pop(envelope.key, deque())
+        waiting = self._held.pop(envelope.key, deque())  # None is no key of it
         for one in waiting:
             one.key = None
         return waiting

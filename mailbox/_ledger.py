@@ -10,7 +10,7 @@ from trio.lowlevel import enable_ki_protection
 
 from actrio.mailbox._bounds import DEFAULT_CAPACITY, Overflow, check_mailbox
 from actrio.mailbox._envelope import DeadReason, Envelope, Stage
-from actrio.mailbox._errors import ActorStopped, MailboxFull
+from actrio.mailbox._errors import ActorStopped, MailboxFull, NotInTrio
 from actrio.mailbox._lanes import Lanes
 from actrio.mailbox._queue import Queue
 from actrio.mailbox._statistics import InboxStatistics
@@ -133,6 +133,7 @@ class Ledger(Queue[M]):
         Raises:
             MailboxFull: there is no room, and the policy is ``wait`` or ``reject``.
             ActorStopped: the inbox is closed.
+            NotInTrio: the consumer would have to be woken, and this is not its thread.
         """
         asking = current_inbox.get()
         envelope = Envelope(value, self, None if asking is None else asking.owner, self.clock())
@@ -150,8 +151,7 @@ class Ledger(Queue[M]):
             if queued > self.high_water:
                 self.high_water = queued
             if self.armed:
-                self.armed = False
-                (self.consumer or self).wake()
+                self._wake_for_last()
         elif not self.offer(envelope):
             raise MailboxFull(self.name, self.capacity, self.overflow)
 
@@ -172,9 +172,19 @@ class Ledger(Queue[M]):
         if queued > self.high_water:
             self.high_water = queued
         if self.armed:
-            self.armed = False
-            (self.consumer or self).wake()
+            self._wake_for_last()
         return True
+
+    def _wake_for_last(self) -> None:
+        """Wake the consumer for the message that was put in last. Raises: NotInTrio, and the message is taken back."""
+        self.armed = False
+        try:
+            (self.consumer or self).wake()
+        except NotInTrio:
+            assert self._tail
+            self._tail = self._tail[:-1] or None  # none, and not empty, where there is nothing
+            self.sent, self.queued, self.armed = self.sent - 1, self.queued - 1, True
+            raise
 
     def _make_room(self, envelope: Envelope[M]) -> bool:
         if self._stopped is not None:

@@ -6,6 +6,8 @@ from typing import cast
 
 import trio
 
+from actrio.mailbox._errors import check_in_trio
+
 
 @asynccontextmanager
 async def open_nursery() -> AsyncGenerator[trio.Nursery]:
@@ -13,6 +15,7 @@ async def open_nursery() -> AsyncGenerator[trio.Nursery]:
 
     Where it stands inside another context manager, who writes the block should not have to know that there is one.
     """
+    check_in_trio("this was called")
     thrown: BaseException | None = None
     alone: BaseException | None = None
     try:

@@ -28,7 +28,10 @@ class Consumer(Protocol):
     """Who is told that there is something to take."""
 
     def wake(self) -> None:
-        """Called once after :meth:`Ledger.take` found nothing, from within a send: must be quick and not raise."""
+        """Called once after :meth:`Ledger.take` found nothing, from within a send: must be quick.
+
+        Raises: NotInTrio: nobody can be woken from here; then nothing has changed, and the send is undone.
+        """
         ...
 
 

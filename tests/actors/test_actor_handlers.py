@@ -258,3 +258,23 @@ def test_handles_leaves_the_method_callable() -> None:
 
     assert handles(method) is method
     assert handles(raises=(KeyError,))(method) is method
+
+
+@pytest.mark.parametrize("hook", ["started", "stopped"])
+def test_a_hook_that_is_not_async_is_refused_with_its_class(hook: str) -> None:
+    with pytest.raises(HandlerError, match=f"Odd.{hook}: must be `async def`"):
+        type("Odd", (Actor,), {"__qualname__": "Odd", hook: lambda _: None})
+
+
+def test_a_conversation_is_told_at_once_so_it_is_not_async() -> None:
+    async def conversation(self: Any, message: Any) -> str:
+        return "all"
+
+    with pytest.raises(HandlerError, match=r"Odd\.conversation: must be a plain `def`"):
+        type("Odd", (Actor,), {"__qualname__": "Odd", "conversation": conversation})
+
+
+@pytest.mark.parametrize("raises", [ValueError, "ValueError", ("ValueError",), (KeyboardInterrupt,)])
+def test_what_a_handler_may_raise_is_a_tuple_of_exception_classes(raises: Any) -> None:
+    with pytest.raises(HandlerError, match="is no tuple of exception classes, such as"):
+        handles(raises=raises)

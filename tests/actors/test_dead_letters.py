@@ -103,3 +103,13 @@ async def test_a_slow_reader_holds_up_no_actor_and_is_told_what_it_missed() -> N
             assert lagging.receive_nowait() == Lagged(500)
             with pytest.raises(Disconnected):
                 disconnected.receive_nowait()
+
+
+async def test_a_message_that_no_handler_takes_is_a_warning_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Counter)
+        await ref.tell(Unknown())
+        await settle()
+    assert [(one.levelname, one.message) for one in caplog.records if one.name == "actrio.runtime"] == [
+        ("WARNING", "dead letter: Unknown to counter: its actor has no handler for this type")
+    ]

@@ -14,6 +14,7 @@ from attrs import frozen
 
 from actrio.actors import handles, open_runtime
 from actrio.mailbox import ActorStopped, Request
+from actrio.mailbox._working import workers
 from tests.actors.crew import Add, Counter, Do, Get, Nap, ignore, settle
 
 
@@ -205,6 +206,25 @@ async def test_a_handler_that_yields_what_trio_does_not_know_is_told_so() -> Non
         ref = await runtime.spawn(Counter)
         assert await ref.ask(Do(work)) == "TypeError"
         assert await ref.ask(Get()) == 0
+
+
+async def test_the_deadline_of_an_ask_answered_at_once_does_not_cut_off_later_messages() -> None:
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Counter)
+        with trio.fail_after(1):
+            await ref.ask(Get())
+        await ref.tell(Nap(10))
+        await trio.sleep(20)
+        assert (ref.metrics().mailbox.handled, ref.metrics().mailbox.failed) == (2, 0)
+
+
+async def test_who_works_on_what_is_forgotten_with_its_task() -> None:
+    async with open_runtime() as runtime:
+        for _ in range(3):
+            ref = await runtime.spawn(Counter, grace=0)
+            await ref.ask(Nap(1))
+            await ref.stop()
+    assert not workers
 
 
 @pytest.mark.parametrize("seconds", [0, 1])

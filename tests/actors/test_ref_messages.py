@@ -1,10 +1,13 @@
 """Telling and asking through a ref, also where the mailbox is full."""
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 import trio
 
-from actrio.actors import Actor, Down, NoHandler, handles, open_runtime
-from actrio.mailbox import ActorStopped, MailboxFull
+from actrio.actors import Actor, Down, NoHandler, Supervisor, handles, open_runtime
+from actrio.mailbox import ActorStopped, MailboxFull, NotInTrio
 from tests.actors.busy import busy
 from tests.actors.crew import Add, Counter, Do, Echo, Factory, Get, Unknown, counter, settle
 
@@ -177,3 +180,35 @@ async def test_dropping_the_oldest_never_drops_a_down_message() -> None:
         await ref.ask(Do(work))
         await trio.sleep(1)
         assert [down.ref for down in downs] == [watched]
+
+
+# From where Trio does not run
+
+
+@pytest.mark.parametrize("actor", [Counter, counter])
+async def test_telling_an_idle_actor_from_another_thread_is_refused_and_leaves_it_as_it_was(actor: Any) -> None:
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(actor)
+        await settle()
+        with ThreadPoolExecutor() as threads:
+            error = threads.submit(ref.tell_nowait, Add(2)).exception()
+        assert isinstance(error, NotInTrio)
+        assert f"a message was sent to {ref.name!r} from outside of its runtime's thread. Use" in str(error)
+        await ref.tell(Add(3))
+        assert await ref.ask(Get()) == 3
+        assert ref.metrics().mailbox.sent == 2
+        assert ref.metrics().mailbox.balanced
+
+
+async def test_asking_with_a_class_says_to_send_an_instance() -> None:
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Counter)
+        with pytest.raises(NoHandler, match=r"It is the class Get: send what Get\(\.\.\.\) makes"):
+            await ref.ask(Get)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def test_a_supervisor_says_to_send_it_to_a_child() -> None:
+    async with open_runtime() as runtime:
+        desk = await runtime.spawn(Supervisor("desk"))
+        with pytest.raises(NoHandler, match=r"It is a supervisor: send it to one of its children"):
+            desk.tell_nowait(Add(1))

@@ -8,7 +8,7 @@ import trio
 import trio.lowlevel
 
 from actrio.actors import ActorRef, InvalidSpec, Runtime, RuntimeClosed, Totals, open_runtime
-from actrio.mailbox import ActorStopped, InvalidBound
+from actrio.mailbox import ActorStopped, InvalidBound, NotInTrio
 from tests.actors.crew import Add, Counter, Do, Factory, Get, Log, Nap, cancelled_at, counter, settle
 from tests.actors.unready import ManyAwaits
 
@@ -255,3 +255,12 @@ class Resource:
 
     async def __aexit__(self, *_: object) -> None:
         self.log("resource stopped")
+
+
+def test_opening_it_outside_of_trio_says_what_to_use_there() -> None:
+    async def main() -> None:
+        async with open_runtime():
+            pass
+
+    with pytest.raises(NotInTrio, match=r"open_runtime\(\) was called outside of Trio.*AsyncioHost.*Host"):
+        main().send(None)

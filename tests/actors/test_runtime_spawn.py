@@ -123,6 +123,9 @@ async def test_the_types_of_refs_and_replies_follow_from_what_was_spawned_and_as
         (Counter(), "is already built; give the class and its arguments"),
         (7, "7 is no Actor class, coroutine function"),
         (lambda: 7, "gave int, which is no Actor"),
+        (CounterDefinition, "cannot spawn 'CounterDefinition': it is the class CounterDefinition; give what"),
+        (lambda inbox: inbox, "it takes an inbox, so it is a coroutine actor, and must be `async def`"),
+        (trio.sleep_forever, "a coroutine actor takes its inbox first, and this function takes nothing"),
     ],
 )
 async def test_what_is_no_actor_cannot_be_spawned(factory: Any, problem: str) -> None:
@@ -159,7 +162,7 @@ async def test_settings_that_make_no_sense_are_refused_and_named(settings: dict[
 
 async def test_an_unknown_setting_is_refused() -> None:
     async with open_runtime() as runtime:
-        with pytest.raises(TypeError, match="restarts"):
+        with pytest.raises(InvalidSpec, match=r"restarts= is no setting; there are: name, restart, .*by position"):
             await runtime.spawn(Counter, restarts="permanent")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
         assert not runtime.metrics().actors
 
@@ -235,5 +238,5 @@ async def test_looking_up_an_unknown_name_tells_the_known_ones() -> None:
 
 @pytest.mark.parametrize("name", ["", "a/b"])
 def test_a_supervisors_name_is_checked_as_any_other(name: str) -> None:
-    with pytest.raises(InvalidSpec, match="a name is not empty and has no '/'"):
+    with pytest.raises(InvalidSpec, match="a name is a text, not empty and without '/'"):
         child(Supervisor(name))

@@ -106,3 +106,22 @@ def test_an_errors_name_is_the_actors_even_where_none_was_given() -> None:
 def test_specs_are_values() -> None:
     assert child(Counter, name="a") == child(Counter, name="a")
     assert child(Counter, name="a") != child(Counter, name="b")
+
+
+@pytest.mark.parametrize("factory", [Supervisor("desk"), Defined()])
+def test_what_has_all_it_needs_takes_no_arguments(factory: Any) -> None:
+    with pytest.raises(InvalidSpec, match="has all that it needs, and takes no arguments here"):
+        child(factory, 3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"name": 3}, "a name is a text, not empty"),
+        ({"grace": None}, "grace=None must be a finite number of seconds"),
+        ({"nam": "x"}, "nam= is no setting; there are: name, restart"),
+    ],
+)
+def test_settings_of_a_wrong_type_or_name_are_refused_in_words(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(InvalidSpec, match=problem):
+        child(Counter, **settings)

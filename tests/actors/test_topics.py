@@ -155,6 +155,15 @@ async def test_publish_waits_for_a_full_mailbox_that_waits() -> None:
         assert await ref.ask(Get()) == 7
 
 
+async def test_publishing_says_how_many_got_it_at_once_and_after_waiting() -> None:
+    async with open_runtime() as runtime:
+        topic = runtime.topic("numbers", Add)
+        for ref in (await runtime.spawn(Counter), await busy(runtime), await busy(runtime)):
+            topic.subscribe(ref)
+        assert await topic.publish(Add(1)) == 3
+        assert topic.statistics().delivered == 3
+
+
 async def test_a_slow_subscriber_does_not_hold_up_the_delivery_to_others() -> None:
     async with open_runtime() as runtime:
         topic = runtime.topic("numbers", Add)
@@ -249,6 +258,7 @@ async def test_a_cycle_with_one_subscriber_raises_and_keeps_the_message_from_no_
 
         await ref.ask(Do(publish))
         assert [await one.ask(Get()) for one in (idle, quick)] == [7, 7]
+        assert (topic.statistics().delivered, topic.statistics().refused) == (2, 1)
 
 
 async def test_the_repr_of_a_topic_is_a_status_line() -> None:

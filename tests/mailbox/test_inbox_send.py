@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from actrio.mailbox import ActrioError, Inbox, MailboxFull, Stage
+from actrio.mailbox import ActrioError, Inbox, MailboxFull, NotInTrio, Stage
 from tests.mailbox.inboxes import drain, filled, settle
 from tests.mailbox.mailroom import CancelAt, cancel_at_each_await
 
@@ -16,6 +16,24 @@ def test_send_nowait_and_receive_nowait_need_no_running_trio() -> None:
     inbox.send_nowait("a")
     letter = inbox.receive_nowait()
     assert (letter.message, letter.sent_at, letter.stage) == ("a", 7.5, Stage.IN_HAND)
+
+
+class Elsewhere:
+    """A consumer that cannot be woken from here."""
+
+    def wake(self) -> None:
+        raise NotInTrio("a message was sent", "Do not.")
+
+
+def test_a_message_for_which_nobody_could_be_woken_leaves_the_inbox_empty() -> None:
+    inbox: Inbox[str] = Inbox("ada", clock=lambda: 0.0)
+    inbox.consumer = Elsewhere()
+    assert inbox.take() is None
+    with pytest.raises(NotInTrio):
+        inbox.send_nowait("a")
+    assert not inbox.has_mail()
+    assert inbox.take() is None
+    assert inbox.statistics().sent == 0
 
 
 async def test_send_is_a_checkpoint_when_there_is_room() -> None:

@@ -39,6 +39,22 @@ async def test_a_thousand_asks_given_up_leave_nothing_behind_in_the_queue() -> N
     assert rest(inbox) == ["a"]
 
 
+async def test_asks_given_up_in_a_queue_of_nothing_else_leave_it_empty() -> None:
+    inbox: Inbox[Any] = Inbox("ada", capacity=5)
+    await Alive().ask_and_give_up(inbox, 33, Inbox[Any].has_mail)
+    assert not inbox.has_mail()
+    assert inbox.take() is None
+    inbox.send_nowait("a")
+    assert rest(inbox) == ["a"]
+
+
+async def test_asks_given_up_before_their_conversation_was_looked_at_leave_nothing_behind() -> None:
+    alive = Alive()
+    inbox: Inbox[Any] = Inbox("ada", capacity=5, concurrency=2, key_of=lambda _: "one and the same")
+    await alive.ask_and_give_up(inbox, 300, Inbox[Any].has_mail)
+    assert len(alive) < 100
+
+
 async def test_asks_given_up_behind_a_busy_conversation_leave_nothing_behind() -> None:
     alive = Alive()
     inbox: Inbox[Any] = Inbox("ada", capacity=5, concurrency=2, key_of=lambda _: "one and the same")

@@ -164,6 +164,14 @@ def test_lag_gives_one_lagged_and_goes_on_from_the_oldest_kept() -> None:
         subscription.receive_nowait()
 
 
+def test_a_batch_of_one_that_tells_of_a_loss_has_no_item() -> None:
+    broadcast = numbers(1, keep=3)
+    subscription = broadcast.subscribe("lag")
+    for number in range(1, 10):
+        broadcast.send_nowait(number)
+    assert [subscription.receive_batch_nowait(1) for _ in range(4)] == [[Lagged(7)], [7], [8], [9]]
+
+
 def test_a_subscriber_keep_items_behind_has_missed_nothing() -> None:
     broadcast = numbers(0, keep=3)
     subscriptions: list[Subscription[int | Lagged]] = [broadcast.subscribe("lag"), broadcast.subscribe("disconnect")]
@@ -265,6 +273,25 @@ async def test_closing_ends_the_receive_of_another_task() -> None:
     assert broadcast.statistics().subscribers == 1
     broadcast.send_nowait(0)
     assert stays.receive_nowait() == 0
+
+
+async def test_a_subscription_closed_in_the_step_of_the_end_tells_its_reader_so() -> None:
+    broadcast = numbers(0)
+    subscription = broadcast.subscribe()
+    with pytest.RaisesGroup(trio.ClosedResourceError):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(subscription.receive)
+            await trio.testing.wait_all_tasks_blocked()
+            broadcast.close()
+            assert broadcast.statistics().waiting_receivers == 0
+            subscription.close()
+
+
+async def test_receiving_from_a_closed_subscription_is_a_checkpoint_too() -> None:
+    subscription = numbers(0).subscribe()
+    subscription.close()
+    with trio.testing.assert_checkpoints(), pytest.raises(trio.ClosedResourceError):
+        await subscription.receive()
 
 
 async def test_leaving_in_a_cancelled_task_needs_no_checkpoint() -> None:
