@@ -257,9 +257,8 @@ class Runtime:
         to: ActorRef[Any] = envelope.inbox.owner
         sender: Any = envelope.sender
         self._dead_letters.send_nowait(DeadLetter(to, sender, envelope.message, reason, trio.current_time()))
-        level = (
-            logging.WARNING if reason is DeadReason.UNHANDLED else logging.INFO
-        )  # the one that is a mistake in the program
+        is_mistake = reason is DeadReason.UNHANDLED
+        level = logging.WARNING if is_mistake else logging.INFO
         self.log.log(level, "dead letter: %s to %s: %s", type(envelope.message).__name__, to.name, reason.value)
 
     def forget(self, node: Node) -> None:
