@@ -15,12 +15,12 @@ def decode(pieces: list[bytes]) -> tuple[bytes, str]:
     """Feed the pieces, then the end of the connection: the payload, and how it ended."""
     decoder = ChunkedDecoder()
     payload = b""
-    for piece in pieces:
+    for number, piece in enumerate(pieces, start=1):
         payload += decoder.feed(piece)
         if decoder.failure is not None:
             return payload, "broken"
         if decoder.ended:
-            return payload, "excess" if decoder.excess or piece is not pieces[-1] else "ended"
+            return payload, "excess" if decoder.excess or number < len(pieces) else "ended"
     decoder.feed_eof()
     assert decoder.failure is not None
     return payload, "cut off"
