@@ -125,6 +125,21 @@ def test_an_ask_with_other_arguments_than_it_takes_is_a_type_error() -> None:
                 host.call(ask, *arguments, **settings)
 
 
+async def unready(number: int) -> int:
+    return number
+
+
+def test_what_is_no_async_function_is_refused_in_words() -> None:
+    with Host() as host:
+        call: Any = host.call
+        with pytest.raises(TypeError, match=r"Desk.* is not async, and has given"):
+            call(Desk)
+        with pytest.raises(TypeError, match="give one, uncalled, and its arguments after it"):
+            call(unready(1))
+        with pytest.raises(TypeError, match="no async function"):
+            call("find")
+
+
 def test_a_supervisor_answers_nobody() -> None:
     with Host() as host, pytest.raises(actrio.NoHandler):
         host.spawn(actrio.Supervisor("team", children=[actrio.child(Desk, name="desk")])).ask(Echo(1))

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from contextvars import copy_context
-from typing import Any
 from weakref import ref as weak
 
 import pytest
@@ -387,17 +386,3 @@ def test_a_thread_that_reads_beside_another_gets_other_items(host: Host) -> None
     with ThreadPoolExecutor(4) as threads:
         parts = list(threads.map(lambda _: list(tokens), range(4)))
     assert sum(map(len, parts)) == 500
-
-
-async def unready(number: int) -> int:
-    return number
-
-
-def test_what_is_no_async_function_is_refused_in_words(host: Host) -> None:
-    call: Any = host.call
-    with pytest.raises(TypeError, match=r"Desk.* is not async, and has given"):
-        call(Desk)
-    with pytest.raises(TypeError, match="give one, uncalled, and its arguments after it"):
-        call(unready(1))
-    with pytest.raises(TypeError, match="no async function"):
-        call("find")
