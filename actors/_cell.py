@@ -176,9 +176,10 @@ class Cell(Node):
         return None if type(actor).started is Actor.started else self._run_hook(actor.started())
 
     async def _undo(self) -> None:
+        self.actor = None  # so that `stopped` does not run, also if a Ctrl-C strikes in here
         if self.context is not None:
             await self.context.close()
-        self.actor = self.context = None
+        self.context = None
 
     def _running(self) -> None:
         self.rearm()

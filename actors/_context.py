@@ -118,8 +118,7 @@ class ChildTasks:
     """A nursery that opens when first used, in a task of the runtime.
 
     An error in one of its tasks cancels the others and crashes the actor, as a nursery would; alone it does so as
-    itself, several do as an exception group. Cancelled and waited for
-    when the actor's instance ends.
+    itself, several do as an exception group. Cancelled and waited for when the actor's instance ends.
     """
 
     __slots__ = ("_cell", "_closed", "_nursery", "_opened", "_scope", "_waiting")

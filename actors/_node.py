@@ -30,23 +30,29 @@ class Down:
 
 
 class Building:
-    """A start under way: its scope, an event set when it is over, and the failure of something it had set going.
+    """A start under way: its scope, an event set when it is over, and the errors that make it fail.
 
     It is over when it has succeeded, or has failed and what it left is cleared away.
     """
 
-    __slots__ = ("failed", "failure", "over", "scope")
+    __slots__ = ("errors", "failed", "over", "scope")
 
     def __init__(self) -> None:
         self.scope = trio.CancelScope()
         self.over = trio.Event()
         self.failed: bool = False
-        self.failure: Exception | None = None
+        self.errors: list[Exception] = []
 
     def fail(self, error: Exception) -> None:
-        """Give the start up because of an error elsewhere."""
-        self.failure = error
+        """Give the start up because of an error, in it or in something it had set going."""
+        self.errors.append(error)
         self.scope.cancel()
+
+    def failure(self, name: str) -> Exception:
+        """Why it failed: its error, or all of them if it has several; without one it was stopped."""
+        if len(self.errors) > 1:
+            return ExceptionGroup(f"{name} did not start", self.errors)
+        return self.errors[0] if self.errors else ActorStopped(name, "stopped while it was starting")
 
 
 class Node:
@@ -60,6 +66,7 @@ class Node:
         "_building",
         "_ended",
         "_retired",
+        "_watching",
         "cut_reason",
         "down",
         "for_good",
@@ -73,8 +80,8 @@ class Node:
         "runtime",
         "spec",
         "state",
+        "untold",
         "watchers",
-        "watching",
     )
 
     @property
@@ -97,11 +104,12 @@ class Node:
         self.down: Down | None = None  # once STOPPED
         self.retiring: bool = False  # it was asked to stop for good
         self.for_good: bool = False  # the end under way is the last
+        self.untold: tuple[Exception, ...] = ()  # came after its crash or in its end; a restart stands for them
         self.watchers: list[Inbox[Any]] | None = None  # each gets one Down as a signal
-        self.watching: int = 0  # tasks in watch()
         self._building: Building | None = None  # while STARTING
         self._ended: trio.Event | None = None  # while STOPPING
-        self._retired: trio.Event | None = None  # made by the first who waits
+        self._retired: trio.Event | None = None  # made by the first in wait_retired()
+        self._watching: trio.Event | None = None  # made by the first in watch()
 
     def _make_inbox(self) -> Inbox[Any]:
         spec = self.spec
@@ -140,9 +148,11 @@ class Node:
     async def start(self) -> None:
         """Start an instance.
 
-        Raises what building it raised, or ActorStopped if :meth:`end` came meanwhile; the state is then DOWN.
+        Raises what building it raised, and what it had set going, or ActorStopped if :meth:`end` came meanwhile; the
+        state is then DOWN.
         """
         self.for_good = False
+        self.untold = ()
         self.state = advance(self.state, _START)
         try:
             opening = self._build()
@@ -162,27 +172,34 @@ class Node:
 
     async def _open(self, opening: Awaitable[None]) -> None:
         building = self._building = Building()
-        stopped = ActorStopped(self.name, "stopped while it was starting")
-        failure: Exception | None = stopped
+        opened = False
         try:
-            with building.scope:
-                await opening
-                failure = building.failure
-        except Exception as error:
-            failure = error
-            raise
-        finally:
             try:
-                if failure is not None:
+                with building.scope:
+                    await opening
+                    opened = not building.errors
+            except Exception as error:  # noqa: BLE001 - raised when all is cleared away
+                self._fail_start(building, error)
+            finally:
+                if not opened:
                     building.failed = True
                     with trio.CancelScope(shield=True):  # bounded by the grace of what it ends
                         await self._undo()
-                    self._not_started(building.failure or failure)
-            finally:  # a Ctrl-C may have struck in there: whoever waits for this goes on and ends it
-                self._building = None
-                building.over.set()
-        if failure is not None:
-            raise building.failure or failure
+                    self._not_started(building.failure(self.name))
+        except trio.Cancelled:
+            if building.errors:
+                raise building.failure(self.name) from None  # noqa: ASYNC104 - an error goes before a cancellation
+            raise
+        finally:  # a Ctrl-C may have struck in there: whoever waits for this goes on and ends it
+            self._building = None
+            building.over.set()
+        if not opened:
+            raise building.failure(self.name)
+
+    def _fail_start(self, building: Building, error: Exception) -> None:
+        late = building.failed or building.errors  # then that others have ended is no news
+        if not (late and self.runtime.excuses(error, ending=True)):
+            building.fail(error)
 
     def _not_started(self, error: Exception) -> None:
         self.last_error = error
@@ -221,36 +238,45 @@ class Node:
         """The end that is under way, or the next, is the last."""
         self.for_good = True
 
-    def retire(self, reason: str, error: Exception | None = None) -> None:
-        """Close the mailbox, tell the watchers, free the name. There is no instance; there will be none."""
+    def retire(self, reason: str, error: Exception | None = None) -> bool:
+        """Close the mailbox, tell the watchers, free the name. There is no instance; there will be none.
+
+        True if somebody watches, who takes the error. Not this actor itself nor one below it, whose mailboxes are
+        closed by then.
+        """
         if self.state is State.STOPPED:
-            return
+            return False
         self.move(Signal.RETIRE)
         self.inbox.close(reason)
         self.down = down = Down(self.ref, self.inbox.stopped or reason, error)
+        watched = self._watching is not None and self._watching.statistics().tasks_waiting > 0
         for inbox in self.watchers or ():
+            watched = watched or inbox.stopped is None
             inbox.signal(down)
         self.runtime.forget(self)
         if self.parent is not None:
             self.parent.lose(self)
-        if self._retired is not None:
-            self._retired.set()
+        for event in (self._retired, self._watching):
+            if event is not None:
+                event.set()
+        return watched
 
     def crash(self, error: Exception, *, taken: bool) -> None:
         """The instance failed with ``error``; ``taken``: an asker already got it. Told to the supervisor, once."""
         self.last_error = error
-        if self._building is not None and not self.undoing:
-            self._building.fail(error)
+        if self._building is not None:
+            self._fail_start(self._building, error)
             return
-        if self.retiring and isinstance(error, ActorStopped):
-            # Its mailbox closed when the stop was asked for, a step before the instance is told to end.
-            self.runtime.fail(error, ending=True)
-            return
+        if self.retiring and self.runtime.excuses(error, ending=True):
+            return  # its mailbox closed when the stop was asked for, a step before the instance is told to end
         if self.state is not State.RUNNING:
             # Already ending: no supervisor decides any more, but the error must still reach somebody.
-            lost = self.for_good or (self.state is State.CRASHED and self.spec.restart == "temporary")
-            if not taken and lost:
+            last = self.for_good or (self.state is State.CRASHED and self.spec.restart == "temporary")
+            if not taken and last:
                 (self.parent or self).unhandled(error, ending=True)
+            elif not taken and not self.runtime.excuses(error, ending=True):
+                self.untold += (error,)
+                self.runtime.log.warning("actor %s failed once more: %s", self.name, type(error).__name__)
             return
         self.move(Signal.CRASH)
         self.runtime.log.warning("actor %s crashed: %s", self.name, type(error).__name__)
@@ -280,26 +306,21 @@ class Node:
 
     # What others may ask of it
 
-    @property
-    def watched(self) -> bool:
-        """Whether somebody will learn how it ends."""
-        others = (inbox for inbox in self.watchers or () if inbox is not self.inbox)  # its own is closed by then
-        return self.watching > 0 or any(inbox.stopped is None for inbox in others)
-
     async def watch(self) -> Down:
-        """:meth:`wait_retired`, and whoever waits here takes the error."""
-        self.watching += 1
-        try:
-            return await self.wait_retired()
-        finally:
-            self.watching -= 1
+        """Wait until it has stopped for good. Whoever waits here when that happens takes the error."""
+        if self._watching is None:
+            self._watching = trio.Event()
+        return await self._wait_for(self._watching)
 
     async def wait_retired(self) -> Down:
-        """Wait until it has stopped for good."""
-        if self.state is not State.STOPPED:
-            if self._retired is None:
-                self._retired = trio.Event()
-            await self._retired.wait()
+        """Wait until it has stopped for good, and take no error."""
+        if self._retired is None:
+            self._retired = trio.Event()
+        return await self._wait_for(self._retired)
+
+    async def _wait_for(self, event: trio.Event) -> Down:
+        if self.down is None:
+            await event.wait()
         else:
             await trio.lowlevel.checkpoint()
         assert self.down is not None

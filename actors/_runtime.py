@@ -103,7 +103,8 @@ class Runtime:
             NameTaken: a living actor has the name.
             InvalidSpec, InvalidBound: it cannot be spawned so.
             RuntimeClosed: the runtime is closing.
-            Exception: whatever the factory or ``started`` raised.
+            Exception: whatever the factory or ``started`` raised, or what ``started`` had set going; several errors
+                as an exception group.
         """
         return await self.spawn_under(self._root, factory, args, settings)
 

@@ -114,23 +114,23 @@ class SupervisorNode(Node):
         return next((one for one in self._crashes if one.child is node), None)
 
     def _retire(self, node: Node, reason: str, crash: Crash | None) -> None:
-        if crash is None:
-            node.retire(reason)
-            return
-        taken = crash.taken or (node.watched and node.state is not State.STOPPED)
-        node.retire(f"crashed: {crash.error!r}", crash.error)
-        if not taken:
-            self.unhandled(crash.error)
+        """Its crash, and other errors for which no restart came, go to who watches, or up."""
+        errors = [*([] if crash is None or crash.taken else [crash.error]), *node.untold]
+        first = crash.error if crash is not None else next(iter(errors), None)
+        watched = node.retire(reason if first is None else f"crashed: {first!r}", first)
+        if not watched:
+            for error in errors:
+                self.unhandled(error)
 
     def doom(self) -> None:
         super().doom()
         for node in self.children.values():
             node.doom()
 
-    def retire(self, reason: str, error: Exception | None = None) -> None:
+    def retire(self, reason: str, error: Exception | None = None) -> bool:
         for node in reversed(tuple(self.children.values())):
             self._retire(node, reason, self._crash_of(node))
-        super().retire(reason, error)
+        return super().retire(reason, error)
 
     def lose(self, child: Node) -> None:
         self.children.pop(child.name, None)
@@ -218,6 +218,8 @@ class SupervisorNode(Node):
             crashes += others
             self._give_up(crash)
             return False
+        for node in group:
+            node.untold = ()
         wait = max((wait for wait in waits if wait is not None), default=0.0)
         if wait:
             await trio.sleep(wait)

@@ -1,10 +1,12 @@
 """Messages that are delivered again after a crash."""
 
+from typing import Any
+
 import pytest
 import trio
 
 from actrio.actors import State, Supervisor, child, handles, open_runtime
-from actrio.mailbox import ActorStopped
+from actrio.mailbox import ActorStopped, Inbox
 from tests.actors.crew import Add, Boom, Counter, Do, Get, Late, settle
 
 
@@ -59,6 +61,29 @@ async def test_a_message_whose_asker_left_is_not_redelivered() -> None:
         await trio.sleep(10)
         assert ref.metrics().mailbox.balanced
         assert await ref.ask(Get()) == 0
+
+
+async def test_a_letter_whose_asker_left_is_not_redelivered() -> None:
+    lives = list[int]()
+
+    async def fails_when_cancelled(inbox: Inbox[Any]) -> None:
+        lives.append(1)
+        async for letter in inbox:
+            if len(lives) > 1:
+                letter.fail(AssertionError("delivered again"))
+                return
+            with letter.work():
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    raise ValueError("at the end")
+
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(fails_when_cancelled, restart="permanent", redeliver=True)
+        with pytest.raises(ValueError, match="at the end"), trio.move_on_after(1):
+            await ref.ask(Get())
+        await trio.sleep(10)
+        assert (ref.state, len(lives)) == (State.RUNNING, 2)
 
 
 async def test_stopping_an_actor_ends_what_waits_to_be_redelivered() -> None:

@@ -144,6 +144,23 @@ async def test_a_task_started_by_the_stopped_hook_does_not_outlive_the_actor() -
         assert log.lines == ["task ended"]
 
 
+async def test_the_stopped_hook_starts_no_more_tasks_and_children_where_there_were_some_before() -> None:
+    log = Log()
+
+    class StartsMore(Tasks):
+        async def stopped(self) -> None:
+            with pytest.raises(ActorStopped, match="starts nothing more"):
+                self.ctx.nursery.start_soon(trio.sleep_forever)
+            with pytest.raises(ActorStopped, match="starts nothing more"):
+                await self.ctx.spawn(Counter)
+            log("refused")
+
+    async with open_runtime() as runtime:
+        await runtime.spawn(StartsMore, log)
+        await settle()
+    assert log.lines == ["counter started", "task ended", "refused"]
+
+
 async def test_a_task_started_while_the_runtime_goes_down_is_refused_with_actor_stopped() -> None:
     errors = list[Exception]()
 

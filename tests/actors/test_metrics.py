@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import trio
 
-from actrio.actors import RuntimeMetrics, Supervisor, Totals, child, open_runtime
+from actrio.actors import RuntimeMetrics, State, Supervisor, Totals, child, handles, open_runtime
 from actrio.mailbox import InboxStatistics
-from tests.actors.crew import Add, Counter, Do, Echo, Get, Nap, Unknown, counter, crash, settle
+from tests.actors.crew import Add, Boom, Counter, Do, Echo, Get, Nap, Unknown, counter, crash, settle
 
 
 async def test_an_actors_metrics_tell_name_kind_state_and_mailbox() -> None:
@@ -35,6 +35,19 @@ async def test_every_kind_of_end_is_counted_as_such() -> None:
             await ref.ask(Nap())
         mailbox = ref.metrics().mailbox
         assert (mailbox.sent, mailbox.handled, mailbox.failed, mailbox.dead, mailbox.abandoned) == (5, 2, 1, 1, 1)
+
+
+async def test_the_last_error_is_shown_also_if_it_was_declared_and_an_asker_got_it() -> None:
+    class Declares(Counter):
+        @handles(raises=(ValueError,))
+        async def boom(self, message: Boom) -> int:
+            raise ValueError(message.text)
+
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Declares)
+        with pytest.raises(ValueError, match="boom"):
+            await ref.ask(Boom())
+        assert (ref.state, ref.metrics().last_error) == (State.RUNNING, "ValueError('boom')")
 
 
 async def test_handling_and_queueing_times_are_measured_on_trios_clock() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import trio
 
-from actrio.actors import State, open_runtime
+from actrio.actors import Down, State, open_runtime
 from actrio.mailbox import ActorStopped
 from tests.actors.busy import SlowStart, busy
 from tests.actors.crew import Add, Counter, Do, Factory, Get, Log, Nap, cancelled_at, counter, crash, settle
@@ -174,6 +174,18 @@ async def test_stop_from_the_actors_own_handler_returns_at_once_and_the_message_
         assert await ref.ask(Do(stop_myself)) == "finished"
         assert (await ref.watch()).reason == "stopped"
     assert log.lines == ["counter started", "stop returned", "counter stopped"]
+
+
+async def test_an_actor_that_stops_itself_and_then_tells_itself_has_not_crashed() -> None:
+    async def stop_and_tell(actor: Counter) -> None:
+        actor.ctx.stop()
+        actor.ctx.ref.tell_nowait(Add())
+
+    async with open_runtime() as runtime:
+        ref = await runtime.spawn(Counter)
+        await ref.tell(Do(stop_and_tell))
+        await settle()
+        assert await ref.watch() == Down(ref, "stopped itself", None)
 
 
 async def test_stop_from_a_letter_of_a_coroutine_actor_returns_at_once() -> None:

@@ -107,6 +107,15 @@ async def test_a_resource_is_closed_after_the_actors_however_the_runtime_ends(ho
     assert log.lines == ["counter started", "counter stopped", "closed"]
 
 
+async def test_a_resource_is_left_as_soon_as_the_runtime_ends_and_not_cancelled() -> None:
+    log = Log()
+    async with open_runtime() as runtime:
+        await runtime.share("key", Opener(log))
+        at = trio.current_time()
+    assert trio.current_time() == at
+    assert log.lines == ["opening", "closed"]
+
+
 async def test_opening_that_fails_gives_every_waiter_the_error_and_is_tried_again() -> None:
     log = Log()
     opener = Opener(log, fails=1)

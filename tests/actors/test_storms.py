@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.actors.crew import order_tasks_by
-from tests.actors.storms import Blow, Ending, Life, Role, Storm, Troupe, World, weather
+from tests.actors.storm_cast import Blow, Ending, Life, Role, Storm, Troupe, World
+from tests.actors.storms import weather
 
 restarts = st.sampled_from(["permanent", "permanent", "transient", "temporary"])
 lives = st.builds(
@@ -14,6 +15,7 @@ lives = st.builds(
     start=st.sampled_from([0, 0, 0, 0.5]),
     fails=st.sampled_from([False, False, False, True]),
     stop=st.sampled_from([0, 0, 0.5, 3]),
+    task=st.sampled_from([*[None] * 8, 0, 0.5, 1000]),
 )
 roles = st.builds(
     Role,

@@ -32,7 +32,7 @@ def test_a_crash_affects_whom_the_strategy_says_in_start_order(
     assert affected(strategy, "abcd", crashed) == list(restarted)
 
 
-@pytest.mark.parametrize("strategy", ["one_for_one", "rest_for_one"])
+@pytest.mark.parametrize("strategy", ["one_for_one", "rest_for_one", "one_for_all"])
 def test_a_crashed_child_that_is_no_child_any_more_affects_nobody(strategy: Strategy) -> None:
     assert affected(strategy, "abc", "x") == []
 

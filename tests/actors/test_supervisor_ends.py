@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio
 
-from actrio.actors import Actor, Down, State, Strategy, Supervisor, child, open_runtime
+from actrio.actors import Actor, Down, RestartsExceeded, State, Strategy, Supervisor, child, open_runtime
 from actrio.mailbox import ActorStopped, Inbox
 from tests.actors.crew import Add, Counter, Do, Get, Late, Log, Watcher, crash, settle
 from tests.actors.desks import Flaky
@@ -59,6 +59,84 @@ async def test_an_error_within_the_grace_of_a_restart_that_never_comes_leaves_th
             assert s.child("b").state is State.STOPPING
 
 
+async def test_an_error_before_the_end_of_a_restart_that_never_comes_leaves_the_runtime() -> None:
+    with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="late")):
+        async with open_runtime() as runtime:
+            children = [child(Counter, name="a"), child(SlowEnd, name="b")]
+            s = await runtime.spawn(Supervisor("s", "one_for_all", children=children))
+            s.child("b").tell_nowait(Late(0.5))
+            await settle()
+            await crash(s.child("a"))
+            await trio.sleep(1)  # the error came while a restart was to follow, and now all ends
+            assert s.child("b").state is State.STOPPING
+
+
+async def test_an_error_after_the_crash_is_not_lost_when_its_restart_never_comes() -> None:
+    async def fail_when_cancelled() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OSError("in a task")
+
+    async def fail_twice(actor: SlowEnd) -> None:
+        actor.ctx.nursery.start_soon(fail_when_cancelled)
+        await trio.sleep(1)
+        raise ValueError("to the asker")
+
+    with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="in a task")):
+        async with open_runtime() as runtime:
+            ref = await runtime.spawn(SlowEnd, restart="permanent")
+            with pytest.raises(ValueError, match="to the asker"):
+                await ref.ask(Do(fail_twice))
+            await settle()
+            assert ref.state is State.STOPPING
+
+
+async def test_an_error_whose_restart_was_admitted_is_taken_also_if_all_ends_before_that_restart() -> None:
+    async with open_runtime() as runtime:
+        children = [child(Counter, name=name) for name in "ab"]
+        s = await runtime.spawn(Supervisor("s", "one_for_all", children=children, backoff=9, max_backoff=9))
+        await crash(s.child("a"))
+        await settle()
+        s.child("b").tell_nowait(Late(0.5))
+        await settle()
+        await crash(s.child("a"))
+        await trio.sleep(1)
+        assert s.child("b").state is State.DOWN, "it waits for its restart"
+
+
+async def test_an_error_that_a_restart_of_the_supervisor_stood_for_does_not_come_up_later() -> None:
+    async with open_runtime() as runtime:
+        children = [child(Counter, name=name) for name in "ab"]
+        await runtime.spawn(Supervisor("top", children=[Supervisor("s", intensity=0, children=children)]))
+        a, b = runtime.find("top/s/a"), runtime.find("top/s/b")
+        b.tell_nowait(Late(0.5))
+        await settle()
+        await crash(a)
+        await trio.sleep(1)
+        assert (b.state, runtime.find("top/s").metrics().restarts) == (State.RUNNING, 1)
+
+
+async def test_telling_who_has_stopped_is_no_error_in_an_end_for_a_restart_that_never_comes() -> None:
+    async with open_runtime() as runtime:
+        other = await runtime.spawn(Counter)
+        await other.stop()
+
+        async def tell_later(_: SlowEnd) -> None:
+            await trio.sleep(0.5)
+            await other.tell(Add())
+
+        children = [child(Counter, name="a"), child(SlowEnd, name="b")]
+        s = await runtime.spawn(Supervisor("s", "one_for_all", children=children))
+        s.child("b").tell_nowait(Do(tell_later))
+        await settle()
+        await crash(s.child("a"))
+        await trio.sleep(1)
+        assert s.child("b").state is State.STOPPING
+        await s.stop()
+        await settle()
+
+
 async def test_children_whose_crashes_meet_the_last_restart_all_tell_of_them() -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(Exception, match="gives up"), OSError):
         async with open_runtime() as runtime:
@@ -89,7 +167,101 @@ async def test_an_actor_that_watches_itself_does_not_take_its_own_error() -> Non
             await trio.sleep_forever()
 
 
+async def test_a_child_that_watches_its_supervisor_does_not_take_its_error() -> None:
+    with pytest.RaisesGroup(RestartsExceeded):
+        async with open_runtime() as runtime:
+            children = [child(SlowEnd, name="slow"), child(Watcher, list[Down](), name="a")]
+            await runtime.spawn(Supervisor("top", children=[Supervisor("s", intensity=0, children=children)]))
+            s = runtime.find("top/s")
+
+            async def watch_and_crash(actor: Watcher) -> None:
+                actor.ctx.watch(s)
+                raise ValueError
+
+            await runtime.find("top/s/a").tell(Do(watch_and_crash))
+            await settle()
+            assert s.state is State.STOPPING, "and will not be restarted, as all ends"
+
+
+async def test_a_watch_that_is_cancelled_just_before_the_end_does_not_take_the_error() -> None:
+    scope = trio.CancelScope()
+
+    class CutsTheWatch(Counter):
+        async def stopped(self) -> None:
+            scope.cancel()
+
+    with pytest.RaisesGroup(ValueError):
+        async with open_runtime() as runtime:
+            ref = await runtime.spawn(CutsTheWatch)
+            await ref.tell(Late(1))
+            with scope:
+                await ref.watch()
+            await trio.sleep_forever()
+
+
 # A start that fails
+
+
+async def test_a_start_that_fails_while_another_child_is_given_up_raises_both_errors() -> None:
+    async with open_runtime() as runtime:
+        inner = Supervisor("in", children=[child(SlowEnd), child(Flaky, [True])])
+        s = Supervisor("s", intensity=0, children=[child(fails_at_once), inner])
+        with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="no start"), RestartsExceeded):
+            await runtime.spawn(s)
+        assert runtime.names() == ()
+
+
+class FailsInATask(Counter):
+    """Starts a task that fails when it is cancelled, and waits; with ``fails`` it fails itself."""
+
+    def __init__(self, *, fails: bool) -> None:
+        super().__init__()
+        self.fails = fails
+
+    async def started(self) -> None:
+        self.ctx.nursery.start_soon(self.work)
+        await trio.sleep(1)
+        if self.fails:
+            raise OSError("no start")
+        await trio.sleep_forever()
+
+    async def work(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("cancelled")
+
+
+async def test_a_start_that_fails_raises_also_the_errors_of_the_tasks_it_had_started() -> None:
+    async with open_runtime() as runtime:
+        with pytest.RaisesGroup(OSError, ValueError):
+            await runtime.spawn(lambda: FailsInATask(fails=True))
+
+
+async def test_a_start_that_fails_raises_no_error_of_a_task_that_told_a_child_which_has_ended() -> None:
+    class TellsItsChild(Counter):
+        async def started(self) -> None:
+            self.kid = await self.ctx.spawn(Counter)
+            self.ctx.nursery.start_soon(self.work)
+            await trio.sleep(1)
+            raise OSError("no start")
+
+        async def work(self) -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                self.kid.tell_nowait(Add())
+
+    async with open_runtime() as runtime:
+        with pytest.raises(OSError, match="no start"):
+            await runtime.spawn(TellsItsChild)
+
+
+async def test_a_start_that_is_cancelled_raises_the_errors_of_the_tasks_it_had_started() -> None:
+    async with open_runtime() as runtime:
+        with pytest.raises(ValueError, match="cancelled"), trio.move_on_after(1):
+            await runtime.spawn(lambda: FailsInATask(fails=False))
+        assert runtime.names() == ()
 
 
 async def test_a_restart_under_way_is_cancelled_when_the_start_of_its_supervisor_fails() -> None:
@@ -224,3 +396,32 @@ def test_a_ctrl_c_while_a_failed_start_is_undone_unwinds_the_runtime() -> None:
     with pytest.RaisesGroup(KeyboardInterrupt, allow_unwrapped=True, flatten_subgroups=True):
         trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     assert log.lines == ["first started", "interrupts", "interrupted", "first stopped"]
+
+
+class InterruptedUndo(Counter):
+    """Does not start, and interrupts the program while what it had set going is ended."""
+
+    async def started(self) -> None:
+        self.ctx.nursery.start_soon(self.work)
+        await trio.sleep(1)
+        raise OSError("no start")
+
+    async def work(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            with trio.CancelScope(shield=True):
+                trio.lowlevel.current_trio_token().run_sync_soon(signal.raise_signal, signal.SIGINT)
+                await trio.sleep(1)
+
+
+def test_the_stopped_hook_of_an_actor_that_did_not_start_does_not_run_after_a_ctrl_c_either() -> None:
+    log = Log()
+
+    async def main() -> None:
+        async with open_runtime() as runtime:
+            await runtime.spawn(InterruptedUndo, log)
+
+    with pytest.RaisesGroup(KeyboardInterrupt, allow_unwrapped=True, flatten_subgroups=True):
+        trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert log.lines == []

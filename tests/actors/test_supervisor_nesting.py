@@ -213,3 +213,23 @@ async def test_a_child_that_is_stopped_is_forgotten_by_its_supervisor() -> None:
         await crash(s.child("c"))
         await settle()
         assert sorted(runtime.metrics().actors) == ["s", "s/b", "s/c"]
+
+
+async def test_a_child_stopped_while_its_supervisor_is_restarted_is_not_started_again() -> None:
+    log = Log()
+
+    class SlowEnd(Counter):
+        async def stopped(self) -> None:
+            await trio.sleep(1)
+            await super().stopped()
+
+    async with open_runtime() as runtime:
+        children = [child(SlowEnd, log, "a", name="a"), child(Counter, log, "b", name="b")]
+        await runtime.spawn(Supervisor("outer", children=[Supervisor("in", intensity=0, children=children)]))
+        a, b = runtime.find("outer/in/a"), runtime.find("outer/in/b")
+        await crash(b)
+        await settle()
+        assert a.state is State.STOPPING
+        await a.stop()
+        assert (a.state, b.state) == (State.STOPPED, State.RUNNING)
+    assert log.lines.count("a started") == 1
